@@ -1,0 +1,261 @@
+//! Breaking the loops that PostgreSQL allows and a script cannot: what is created apart, as a shell first, or after the data.
+//!
+//! First everything in pre-data that needs something of post-data (a view, a matview or a BEGIN ATOMIC function that groups
+//! by a primary key) is moved there, and what needs it in turn. Then every strongly connected part of what is left loses one
+//! edge at a time, the one that costs least, in catalog order, until none is left. What cannot be broken is an error that
+//! names its members.
+
+use std::collections::BTreeSet;
+
+use super::graph::{Breaks, Graph, Node, Objects, Part, is_born_separate};
+use super::{DdlError, Section};
+use crate::catalog::constraint::ConstraintRule;
+use crate::catalog::function::Source;
+use crate::catalog::typ::Type;
+use crate::catalog::{Body, Class, Object, ObjectId};
+
+/// Decides all breaks of a catalog.
+pub(super) fn resolve(objects: &Objects<'_>) -> Result<(Breaks, Graph), DdlError> {
+    let mut breaks = Breaks::default();
+    let born = objects.catalog.objects.iter().filter(|object| is_born_separate(object));
+    breaks.separate.extend(born.map(|object| object.id));
+    io_functions(objects, &mut breaks);
+    breaks.separate.extend(checks_that_may_read(objects));
+    loop {
+        let graph = postpone(objects, &mut breaks)?;
+        let loops = components(&graph);
+        if loops.is_empty() {
+            return Ok((breaks, graph));
+        }
+        for members in loops {
+            if !break_one(objects, &graph, &members, &mut breaks) {
+                return Err(unbreakable(objects, &graph, &members));
+            }
+        }
+    }
+}
+
+/// Functions that a type with a shell needs make do with the shell.
+fn io_functions(objects: &Objects<'_>, breaks: &mut Breaks) {
+    for edge in &objects.catalog.edges {
+        let by_type = edge.dependent.class == Class::Type && breaks.separate.contains(&edge.dependent);
+        if by_type && edge.referenced.class == Class::Function {
+            breaks.shell_is_enough.insert((edge.referenced, edge.dependent));
+        }
+    }
+}
+
+/// Checks of plain tables that call a function with a body of its own: it may read a table that is loaded later, and then
+/// the check would refuse rows that are right. They are added when all rows are there. What inherits or is inherited from
+/// keeps its checks, because copies of them come and go with the tables.
+fn checks_that_may_read(objects: &Objects<'_>) -> Vec<ObjectId> {
+    let parents = objects.catalog.objects.iter().flat_map(|object| match &object.body {
+        Body::Table(table) => table.parents.as_slice(),
+        _ => &[],
+    });
+    let parents: BTreeSet<ObjectId> = parents.copied().collect();
+    let plain = |id: ObjectId| match objects.get(id).map(|object| &object.body) {
+        Some(Body::Table(table)) => table.parents.is_empty() && !parents.contains(&id),
+        _ => false,
+    };
+    let reads = |id: ObjectId| match objects.get(id) {
+        Some(object) if !object.is_given() => match &object.body {
+            Body::Function(function) => !matches!(function.language.as_str(), "c" | "internal"),
+            _ => false,
+        },
+        _ => false,
+    };
+    let check = |object: &&Object| match &object.body {
+        Body::Constraint(constraint) => {
+            matches!(constraint.rule, ConstraintRule::Check { .. })
+                && object.parent.is_some_and(plain)
+                && objects.needs(object.id).iter().any(|edge| reads(edge.referenced))
+        }
+        _ => false,
+    };
+    objects.catalog.objects.iter().filter(check).map(|object| object.id).collect()
+}
+
+/// Moves to post-data until nothing before it needs anything in it.
+fn postpone(objects: &Objects<'_>, breaks: &mut Breaks) -> Result<Graph, DdlError> {
+    loop {
+        let graph = Graph::new(objects, breaks);
+        let early = |id: ObjectId, breaks: &Breaks| objects.section(id, breaks) == Section::PreData;
+        let mut offences = BTreeSet::new();
+        for (node, needs) in graph.needs.iter().enumerate() {
+            let (id, part) = graph.nodes[node];
+            if part == Part::Shell || !early(id, breaks) {
+                continue;
+            }
+            let late = needs.iter().filter(|(to, _)| {
+                let (to, part) = graph.nodes[**to];
+                part == Part::Whole && !early(to, breaks)
+            });
+            offences.extend(late.flat_map(|(_, via)| via.iter().map(move |via| (id, *via))));
+        }
+        if offences.is_empty() {
+            return Ok(graph);
+        }
+        for (id, via) in offences {
+            if !move_after_data(objects, id, via, breaks) {
+                let members = [id, via].into_iter().collect::<BTreeSet<_>>();
+                return Err(DdlError::Loop { members: members.into_iter().map(|id| describe(objects, id)).collect() });
+            }
+        }
+    }
+}
+
+/// Moves one object, or the part of it that needs something late.
+fn move_after_data(objects: &Objects<'_>, id: ObjectId, via: ObjectId, breaks: &mut Breaks) -> bool {
+    let Some(object) = objects.get(via) else { return false };
+    if via != id {
+        return set_apart(object, breaks) && (via.class != Class::Default || breaks.postponed.insert(via));
+    }
+    match &object.body {
+        Body::View(view) if view.materialized.is_none() => {
+            breaks.separate.insert(id);
+            breaks.postponed.insert(id)
+        }
+        Body::Table(_) | Body::Type(_) | Body::Schema(_) | Body::Extension(_) | Body::Sequence(_) => false,
+        _ => breaks.postponed.insert(id),
+    }
+}
+
+/// Takes a default or check out of the statement it is printed in.
+fn set_apart(object: &Object, breaks: &mut Breaks) -> bool {
+    match &object.body {
+        Body::Default(default) if default.generated.is_none() => breaks.separate.insert(object.id),
+        Body::Constraint(_) => breaks.separate.insert(object.id),
+        _ => false,
+    }
+}
+
+/// What breaking costs; the cheapest in a loop goes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Cost {
+    ShellType,
+    Default,
+    Check,
+    Placeholder,
+    Stub,
+}
+
+/// Makes the cheapest break inside a strongly connected part; false if there is none.
+fn break_one(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>, breaks: &mut Breaks) -> bool {
+    let inside = |node: Node| graph.needs[node].iter().filter(|(to, _)| members.contains(to));
+    let mut choices = BTreeSet::new();
+    for &node in members {
+        let (id, part) = graph.nodes[node];
+        let via = inside(node).flat_map(|(_, via)| via.iter().copied());
+        for child in via.filter(|via| *via != id) {
+            match objects.get(child).map(|object| &object.body) {
+                Some(Body::Default(default)) if default.generated.is_none() => {
+                    choices.insert((Cost::Default, node, child));
+                }
+                Some(Body::Constraint(_)) => {
+                    choices.insert((Cost::Check, node, child));
+                }
+                _ => {}
+            }
+        }
+        let own = inside(node).any(|(_, via)| via.contains(&id));
+        if let Some(object) = objects.get(id)
+            && part == Part::Whole
+            && own
+            && let Some(cost) = shell_cost(object, breaks)
+        {
+            choices.insert((cost, node, id));
+        }
+    }
+    let Some((cost, node, id)) = choices.into_iter().next() else { return false };
+    match cost {
+        Cost::Default | Cost::Check => breaks.separate.insert(id),
+        Cost::ShellType => {
+            breaks.separate.insert(id);
+            io_functions(objects, breaks);
+            true
+        }
+        Cost::Placeholder | Cost::Stub => {
+            let dependents = members.iter().filter(|other| graph.needs[**other].contains_key(&node));
+            let pairs: Vec<_> = dependents.map(|other| (graph.nodes[*other].0, id)).collect();
+            let grown = pairs.into_iter().fold(false, |grown, pair| breaks.shell_is_enough.insert(pair) || grown);
+            breaks.separate.insert(id) || grown
+        }
+    }
+}
+
+/// What it would cost to declare an object first, if that can be done at all.
+fn shell_cost(object: &Object, breaks: &Breaks) -> Option<Cost> {
+    match &object.body {
+        Body::Type(Type::Range(_) | Type::Base(_)) if !breaks.separate.contains(&object.id) => Some(Cost::ShellType),
+        Body::View(view) if view.materialized.is_none() => Some(Cost::Placeholder),
+        Body::Function(function) if matches!(function.source, Source::Parsed { .. }) => Some(Cost::Stub),
+        _ => None,
+    }
+}
+
+fn unbreakable(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>) -> DdlError {
+    DdlError::Loop { members: members.iter().map(|node| describe(objects, graph.nodes[*node].0)).collect() }
+}
+
+fn describe(objects: &Objects<'_>, id: ObjectId) -> String {
+    let class = format!("{:?}", id.class).to_lowercase();
+    match objects.get(id) {
+        Some(object) => format!("{class} {}", crate::sql::qualified(object.schema.as_deref(), &object.name)),
+        None => format!("{class} {}", id.oid.0),
+    }
+}
+
+/// Strongly connected parts of more than one node, and nodes that need themselves, in node order (Tarjan, without
+/// recursion: a chain of views may be long).
+fn components(graph: &Graph) -> Vec<BTreeSet<Node>> {
+    const NEW: usize = usize::MAX;
+    let count = graph.nodes.len();
+    let needs: Vec<Vec<Node>> = graph.needs.iter().map(|needs| needs.keys().copied().collect()).collect();
+    let (mut index, mut low) = (vec![NEW; count], vec![0; count]);
+    let (mut on_stack, mut stack, mut next) = (vec![false; count], Vec::new(), 0);
+    let mut found = Vec::new();
+    for root in 0..count {
+        let mut work = if index[root] == NEW { vec![(root, 0)] } else { Vec::new() };
+        while let Some((node, at)) = work.pop() {
+            if at == 0 {
+                (index[node], low[node]) = (next, next);
+                next += 1;
+                stack.push(node);
+                on_stack[node] = true;
+            } else {
+                low[node] = low[node].min(low[needs[node][at - 1]]);
+            }
+            let pending = (at..needs[node].len()).find(|i| {
+                let to = needs[node][*i];
+                if index[to] != NEW && on_stack[to] {
+                    low[node] = low[node].min(index[to]);
+                }
+                index[to] == NEW
+            });
+            if let Some(i) = pending {
+                work.push((node, i + 1));
+                work.push((needs[node][i], 0));
+                continue;
+            }
+            if low[node] == index[node] {
+                let mut members = BTreeSet::new();
+                while let Some(member) = stack.pop() {
+                    on_stack[member] = false;
+                    members.insert(member);
+                    if member == node {
+                        break;
+                    }
+                }
+                if members.len() > 1 || graph.needs[node].contains_key(&node) {
+                    found.push(members);
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+//! Drafts to a table of contents: who waits for whom, and one deterministic order.
+//!
+//! Sections follow each other; inside one, what is ready goes by the rank of its class, then schema, name, kind. Comments
+//! and labels follow right behind what they speak of. Privileges come after everything that a restore does as somebody
+//! else's role, default privileges after every CREATE, then materialized views are filled, and event triggers close the
+//! door. The order depends on drafts and breaks alone, hence on the model alone.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
+
+use super::draft::{Draft, Stage};
+use super::graph::{Breaks, Graph, Objects, Part};
+use super::{DdlError, Entry, EntryKind, Section, Toc};
+use crate::catalog::{Body, Class, ObjectId};
+
+/// Where in the whole run a draft belongs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Phase {
+    PreData,
+    Data,
+    PostData,
+    Privileges,
+    DefaultPrivileges,
+    Refresh,
+    EventTriggers,
+}
+
+/// Sorts drafts that are ready: phase, class, then names.
+type Key<'a> = (Phase, u8, &'a str, &'a str, &'static str, Stage, Option<ObjectId>);
+
+/// Puts drafts in order and numbers them. `first` entries (the database) go in front.
+pub(super) fn arrange(
+    objects: &Objects<'_>,
+    (breaks, graph): (&Breaks, &Graph),
+    first: Vec<Entry>,
+    drafts: Vec<Draft>,
+) -> Result<Toc, DdlError> {
+    let drafts = postponed(drafts, breaks);
+    let roster = Roster::new(objects, breaks, &drafts);
+    let needs = roster.needs(graph);
+    let order = roster.order(&needs)?;
+    let mut entries = first;
+    let offset = entries.len() as u32;
+    let mut place = vec![0; drafts.len()];
+    for (position, draft) in order.iter().enumerate() {
+        place[*draft] = offset + position as u32 + 1;
+    }
+    for (number, entry) in entries.iter_mut().enumerate() {
+        entry.id = number as u32 + 1;
+    }
+    let mut slots: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
+    for number in order {
+        let Some(draft) = slots[number].take() else { continue };
+        let mut depends: Vec<u32> = needs[number].iter().map(|need| place[*need]).collect();
+        depends.sort_unstable();
+        entries.push(entry(place[number], draft, depends));
+    }
+    Ok(Toc { entries })
+}
+
+/// Moves what must wait for post-data there.
+fn postponed(mut drafts: Vec<Draft>, breaks: &Breaks) -> Vec<Draft> {
+    for draft in &mut drafts {
+        let waits = breaks.postponed.contains(&draft.object) && draft.stage != Stage::Placeholder;
+        if waits && draft.section == Section::PreData {
+            let satellite = !matches!(draft.kind, EntryKind::Create);
+            let has_shell = breaks.separate.contains(&draft.object);
+            if !(satellite && has_shell) {
+                draft.section = Section::PostData;
+            }
+        }
+    }
+    drafts
+}
+
+pub(super) fn entry(id: u32, draft: Draft, depends: Vec<u32>) -> Entry {
+    Entry {
+        id,
+        kind: draft.kind,
+        desc: draft.desc.to_owned(),
+        section: draft.section,
+        schema: draft.schema,
+        name: draft.name,
+        owner: draft.owner,
+        object: Some(draft.object),
+        relation: draft.relation,
+        create: draft.create,
+        set_owner: draft.set_owner,
+        drop: draft.drop,
+        depends,
+        locks: draft.locks,
+        tablespace: draft.tablespace,
+        access_method: draft.access_method,
+        secret: draft.secret,
+        losses: draft.losses,
+    }
+}
+
+/// The drafts by what they provide.
+struct Roster<'a> {
+    objects: &'a Objects<'a>,
+    breaks: &'a Breaks,
+    drafts: &'a [Draft],
+    /// Drafts that make an object or its shell.
+    makers: HashMap<(ObjectId, Part), Vec<usize>>,
+    refreshes: HashMap<ObjectId, usize>,
+    data: HashMap<ObjectId, usize>,
+}
+
+impl<'a> Roster<'a> {
+    fn new(objects: &'a Objects<'a>, breaks: &'a Breaks, drafts: &'a [Draft]) -> Self {
+        let mut makers: HashMap<_, Vec<_>> = HashMap::new();
+        let (mut refreshes, mut data) = (HashMap::new(), HashMap::new());
+        for (number, draft) in drafts.iter().enumerate() {
+            match (draft.kind, draft.stage) {
+                (EntryKind::Create, Stage::Main) => {
+                    makers.entry((draft.object, Part::Whole)).or_default().push(number);
+                }
+                (EntryKind::Create, Stage::Placeholder) => {
+                    makers.entry((draft.object, Part::Shell)).or_default().push(number);
+                }
+                (EntryKind::Refresh, _) => {
+                    refreshes.insert(draft.object, number);
+                }
+                (EntryKind::TableData, _) => {
+                    data.insert(draft.object, number);
+                }
+                _ => {}
+            }
+        }
+        Self { objects, breaks, drafts, makers, refreshes, data }
+    }
+
+    /// The drafts that bring an object into being: its own, or those of what carries it.
+    fn providers(&self, id: ObjectId, part: Part) -> &[usize] {
+        let own = |id, part| self.makers.get(&(id, part)).map(Vec::as_slice);
+        let either = |id| own(id, part).or_else(|| own(id, Part::Whole)).or_else(|| own(id, Part::Shell));
+        either(id).or_else(|| self.objects.carrier(id, self.breaks).and_then(either)).unwrap_or(&[])
+    }
+
+    /// Every draft's needs, by number.
+    fn needs(&self, graph: &Graph) -> Vec<BTreeSet<usize>> {
+        let mut needs = Vec::with_capacity(self.drafts.len());
+        for (number, draft) in self.drafts.iter().enumerate() {
+            let mut set = BTreeSet::new();
+            let makes = draft.kind == EntryKind::Create;
+            match draft.stage {
+                Stage::Placeholder if makes => self.follow(graph, (draft.object, Part::Shell), &mut set),
+                Stage::Main if makes => {
+                    self.follow(graph, (draft.object, Part::Whole), &mut set);
+                    set.extend(self.makers.get(&(draft.object, Part::Shell)).into_iter().flatten());
+                }
+                _ => set.extend(self.providers(draft.object, Part::Whole)),
+            }
+            for other in &draft.after {
+                set.extend(self.providers(*other, Part::Whole));
+                if draft.kind == EntryKind::TableData {
+                    set.extend(self.data.get(other));
+                }
+            }
+            if draft.kind == EntryKind::Refresh {
+                set.extend(self.refreshes_below(draft.object));
+            }
+            set.remove(&number);
+            needs.push(set);
+        }
+        needs
+    }
+
+    /// Adds the drafts that a node of the graph waits for.
+    fn follow(&self, graph: &Graph, node: (ObjectId, Part), set: &mut BTreeSet<usize>) {
+        let Some(node) = graph.number(node.0, node.1).or_else(|| graph.number(node.0, Part::Whole)) else {
+            return;
+        };
+        for need in graph.needs[node].keys() {
+            let (id, part) = graph.nodes[*need];
+            set.extend(self.providers(id, part));
+        }
+    }
+
+    /// Refreshes of the materialized views that one reads, directly or through views and functions.
+    fn refreshes_below(&self, view: ObjectId) -> Vec<usize> {
+        let mut seen = HashSet::from([view]);
+        let mut work = vec![view];
+        let mut found = Vec::new();
+        while let Some(id) = work.pop() {
+            for edge in self.objects.needs(id) {
+                let passes = matches!(edge.referenced.class, Class::Relation | Class::Function);
+                if !passes || !seen.insert(edge.referenced) {
+                    continue;
+                }
+                found.extend(self.refreshes.get(&edge.referenced));
+                work.push(edge.referenced);
+            }
+        }
+        found
+    }
+
+    /// A topological order; ties by key.
+    fn order(&self, needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, DdlError> {
+        let keys: Vec<Key<'_>> = self.drafts.iter().map(|draft| self.key(draft)).collect();
+        let mut waiting: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
+        let mut dependents = vec![Vec::new(); self.drafts.len()];
+        for (number, needs) in needs.iter().enumerate() {
+            for need in needs {
+                dependents[*need].push(number);
+            }
+        }
+        let satellite = |number: usize| is_satellite(&self.drafts[number]);
+        let mut ready: BinaryHeap<Reverse<(Key<'_>, usize)>> = BinaryHeap::new();
+        let mut behind = BinaryHeap::new();
+        for number in (0..self.drafts.len()).filter(|number| waiting[*number] == 0) {
+            ready.push(Reverse((keys[number], number)));
+        }
+        let mut order = Vec::with_capacity(self.drafts.len());
+        while let Some(Reverse((_, number))) = behind.pop().or_else(|| ready.pop()) {
+            order.push(number);
+            for dependent in &dependents[number] {
+                waiting[*dependent] -= 1;
+                if waiting[*dependent] == 0 {
+                    let queue = if satellite(*dependent) { &mut behind } else { &mut ready };
+                    queue.push(Reverse((keys[*dependent], *dependent)));
+                }
+            }
+        }
+        if order.len() == self.drafts.len() {
+            return Ok(order);
+        }
+        let stuck = (0..self.drafts.len()).filter(|number| waiting[*number] > 0);
+        let name = |number: usize| {
+            let draft = &self.drafts[number];
+            format!("{} {}", draft.desc.to_lowercase(), crate::sql::qualified(draft.schema.as_deref(), &draft.name))
+        };
+        Err(DdlError::Loop { members: stuck.map(name).collect() })
+    }
+
+    fn key(&self, draft: &'a Draft) -> Key<'a> {
+        let schema = draft.schema.as_deref().unwrap_or("");
+        (phase(draft), self.rank(draft), schema, &draft.name, draft.desc, draft.stage, Some(draft.object))
+    }
+
+    /// The order of classes where dependencies leave a choice: what others are likely to need first.
+    fn rank(&self, draft: &Draft) -> u8 {
+        if draft.stage == Stage::Attach && draft.section == Section::PreData {
+            return 60;
+        }
+        match draft.object.class {
+            Class::Schema => 0,
+            Class::Language => 2,
+            Class::Extension => 3,
+            Class::Collation => 4,
+            Class::AccessMethod => 5,
+            Class::Type => 6,
+            Class::Function => 7,
+            Class::Cast => 8,
+            Class::Transform => 9,
+            Class::Operator => 10,
+            Class::OperatorFamily => 11,
+            Class::OperatorClass => 12,
+            Class::Conversion => 13,
+            Class::TextSearchParser => 14,
+            Class::TextSearchTemplate => 15,
+            Class::TextSearchDictionary => 16,
+            Class::TextSearchConfiguration => 17,
+            Class::ForeignDataWrapper => 18,
+            Class::ForeignServer => 19,
+            Class::UserMapping => 20,
+            Class::Relation => self.relation_rank(draft.object),
+            Class::Default => 50,
+            Class::LargeObject => 55,
+            Class::Constraint => {
+                if draft.desc == "FK CONSTRAINT" {
+                    76
+                } else {
+                    70
+                }
+            }
+            Class::Statistics => 72,
+            Class::Rule => 73,
+            Class::Trigger => 74,
+            Class::Policy => 77,
+            Class::Publication => 78,
+            Class::Subscription => 79,
+            Class::DefaultAcl => 80,
+            Class::EventTrigger => 81,
+        }
+    }
+
+    fn relation_rank(&self, id: ObjectId) -> u8 {
+        match self.objects.get(id).map(|object| &object.body) {
+            Some(Body::Sequence(_)) => 30,
+            Some(Body::Table(_)) => 31,
+            Some(Body::View(_)) => 32,
+            Some(Body::Index(_)) => 71,
+            _ => 33,
+        }
+    }
+}
+
+/// Comments and labels: they follow what they speak of at once.
+fn is_satellite(draft: &Draft) -> bool {
+    matches!(draft.kind, EntryKind::Comment | EntryKind::SecurityLabel)
+}
+
+fn phase(draft: &Draft) -> Phase {
+    match (draft.kind, draft.section) {
+        (EntryKind::Acl, _) if draft.object.class == Class::DefaultAcl => Phase::DefaultPrivileges,
+        (EntryKind::Acl, _) => Phase::Privileges,
+        (EntryKind::Refresh, _) => Phase::Refresh,
+        _ if draft.object.class == Class::DefaultAcl => Phase::DefaultPrivileges,
+        _ if draft.object.class == Class::EventTrigger => Phase::EventTriggers,
+        (_, Section::PreData) => Phase::PreData,
+        (_, Section::Data) => Phase::Data,
+        (_, Section::PostData) => Phase::PostData,
+    }
+}

@@ -1,0 +1,100 @@
+//! Text search parsers, templates, dictionaries and configurations.
+
+use super::Section;
+use super::draft::{Context, Draft};
+use super::identity::create;
+use super::relation::name;
+use crate::catalog::text_search::{Configuration, Dictionary, Parser, Template};
+use crate::catalog::{Body, Object};
+use crate::sql::quote_ident;
+
+/// The entry of any of the four.
+pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
+    if object.extension.is_some() {
+        return Vec::new();
+    }
+    let (desc, create_statements) = match &object.body {
+        Body::TextSearchParser(body) => ("TEXT SEARCH PARSER", vec![parser(object, body)]),
+        Body::TextSearchTemplate(body) => ("TEXT SEARCH TEMPLATE", vec![template(object, body)]),
+        Body::TextSearchDictionary(body) => ("TEXT SEARCH DICTIONARY", vec![dictionary(object, body)]),
+        Body::TextSearchConfiguration(body) => ("TEXT SEARCH CONFIGURATION", configuration(object, body)),
+        _ => return Vec::new(),
+    };
+    let mut draft = create(object, desc, Section::PreData, cx);
+    draft.create = create_statements;
+    vec![draft]
+}
+
+/// `CREATE TEXT SEARCH kind name (\n    A = b,\n…)`.
+fn definition<'a>(
+    kind: &str,
+    object: &Object,
+    parts: impl IntoIterator<Item = (&'a str, Option<&'a String>)>,
+) -> String {
+    let parts = parts.into_iter().filter_map(|(word, value)| Some(format!("\n    {word} = {}", value?)));
+    format!("CREATE TEXT SEARCH {kind} {} ({}\n)", name(object), parts.collect::<Vec<_>>().join(","))
+}
+
+fn parser(object: &Object, parser: &Parser) -> String {
+    let parts = [
+        ("START", Some(&parser.start)),
+        ("GETTOKEN", Some(&parser.token)),
+        ("END", Some(&parser.end)),
+        ("HEADLINE", parser.headline.as_ref()),
+        ("LEXTYPES", Some(&parser.lextypes)),
+    ];
+    definition("PARSER", object, parts)
+}
+
+fn template(object: &Object, template: &Template) -> String {
+    definition("TEMPLATE", object, [("INIT", template.init.as_ref()), ("LEXIZE", Some(&template.lexize))])
+}
+
+fn dictionary(object: &Object, dictionary: &Dictionary) -> String {
+    let options = dictionary.options.iter().map(|options| format!(",\n    {options}")).collect::<String>();
+    format!("CREATE TEXT SEARCH DICTIONARY {} (\n    TEMPLATE = {}{options}\n)", name(object), dictionary.template)
+}
+
+fn configuration(object: &Object, configuration: &Configuration) -> Vec<String> {
+    let create = definition("CONFIGURATION", object, [("PARSER", Some(&configuration.parser))]);
+    let mapping = |(token, dictionaries): &(String, Vec<String>)| {
+        format!(
+            "ALTER TEXT SEARCH CONFIGURATION {} ADD MAPPING FOR {} WITH {}",
+            name(object),
+            quote_ident(token),
+            dictionaries.join(", "),
+        )
+    };
+    std::iter::once(create).chain(configuration.mappings.iter().map(mapping)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Class;
+    use crate::ddl::sample::{object, sql};
+
+    #[test]
+    fn all_four_say_what_they_are_made_of() {
+        let written = |class, body| sql(&[object(class, 1, "x", body)], 0, 18, entries);
+        let [start, token, end, lextypes] = ["a", "b", "c", "d"].map(str::to_owned);
+        let parser = Parser { start, token, end, headline: None, lextypes };
+        let expected =
+            "CREATE TEXT SEARCH PARSER s.x (\n    START = a,\n    GETTOKEN = b,\n    END = c,\n    LEXTYPES = d\n)";
+        assert_eq!(written(Class::TextSearchParser, Body::TextSearchParser(parser)), [expected]);
+        let template = Template { init: Some("i".into()), lexize: "l".into() };
+        let expected = "CREATE TEXT SEARCH TEMPLATE s.x (\n    INIT = i,\n    LEXIZE = l\n)";
+        assert_eq!(written(Class::TextSearchTemplate, Body::TextSearchTemplate(template)), [expected]);
+        let dictionary = Dictionary { template: "s.t".into(), options: Some("accept = 'false'".into()) };
+        let expected = "CREATE TEXT SEARCH DICTIONARY s.x (\n    TEMPLATE = s.t,\n    accept = 'false'\n)";
+        assert_eq!(written(Class::TextSearchDictionary, Body::TextSearchDictionary(dictionary)), [expected]);
+        let mappings = vec![("float".to_owned(), vec!["s.d".to_owned(), "pg_catalog.simple".to_owned()])];
+        let configuration = Configuration { parser: "s.p".into(), mappings };
+        let expected = [
+            "CREATE TEXT SEARCH CONFIGURATION s.x (\n    PARSER = s.p\n)",
+            "ALTER TEXT SEARCH CONFIGURATION s.x ADD MAPPING FOR \"float\" WITH s.d, pg_catalog.simple",
+        ];
+        let body = Body::TextSearchConfiguration(configuration);
+        assert_eq!(written(Class::TextSearchConfiguration, body), expected);
+    }
+}

@@ -1,0 +1,12 @@
+//! Selection, the block grid and the dump and restore plans: pure and deterministic.
+
+pub mod copy_format;
+pub mod dump_plan;
+pub mod filter_file;
+pub mod grid;
+pub mod pattern;
+pub mod restore_plan;
+pub mod schedule;
+pub mod select;
+pub mod select_entries;
+pub mod split;

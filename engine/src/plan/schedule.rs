@@ -1,0 +1,494 @@
+//! Who does what next in a restore: chunks to load and statements to run, handed to lanes one at a time.
+//!
+//! Pure state machine: it is told what has ended and says what to begin. The rules, in order:
+//! 1. A statement runs when what it depends on has ended and every table it needs is completely loaded.
+//! 2. Statements whose relation locks collide never run side by side, so lanes never wait for each other on the server
+//!    and cannot deadlock there.
+//! 3. Runnable statements go before loads, those of the largest table first: an index is built while its table is
+//!    still in the server's cache, and the longest chain of work starts early.
+//! 4. Loads go table by table, the largest first; several lanes share a table.
+//!
+//! Same inputs and same order of endings, same decisions (promise 11).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+
+use crate::catalog::ObjectId;
+use crate::ddl::LockKind;
+
+/// A table to load.
+#[derive(Clone, Debug, Default)]
+pub struct LoadTask {
+    /// Plaintext bytes of each chunk; `None` if it is loaded already.
+    pub chunks: Vec<Option<u64>>,
+    /// Positions of loads that must be complete before this one begins.
+    pub after: Vec<usize>,
+}
+
+/// A statement (or a few) to run.
+#[derive(Clone, Debug, Default)]
+pub struct EntryTask {
+    /// Number in the table of contents.
+    pub id: u32,
+    /// Numbers it depends on; those that are not tasks here count as done.
+    pub depends: Vec<u32>,
+    /// Positions of loads that must be complete; those that are not loads here count as complete.
+    pub loads: Vec<usize>,
+    /// Locks it takes.
+    pub locks: Vec<(ObjectId, LockKind)>,
+    /// How much work it is, e.g. bytes of its table.
+    pub weight: u64,
+}
+
+/// Something to do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Task {
+    /// Load a chunk.
+    Chunk {
+        /// Position of the load.
+        load: usize,
+        /// Number of the chunk within it.
+        chunk: usize,
+    },
+    /// Run an entry.
+    Entry {
+        /// Its number.
+        id: u32,
+    },
+}
+
+/// What a lane that asks shall do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// Do this, then say that it ended.
+    Run(Task),
+    /// Nothing can begin before something ends.
+    Wait,
+    /// Everything has ended.
+    Done,
+}
+
+#[derive(Debug)]
+struct Load {
+    waiting: BTreeSet<usize>,
+    unfinished: usize,
+    blocked_by: usize,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    blocked_by: usize,
+    locks: Vec<(ObjectId, LockKind)>,
+    weight: u64,
+    ended: bool,
+}
+
+/// What waits for something else to end.
+#[derive(Clone, Copy, Debug)]
+enum Waiter {
+    Load(usize),
+    Entry(u32),
+}
+
+/// The state of one stage of a restore.
+#[derive(Debug)]
+pub struct Schedule {
+    loads: Vec<Load>,
+    entries: HashMap<u32, Entry>,
+    /// Loads whose chunks may begin, largest first.
+    open_loads: BTreeSet<(Reverse<u64>, usize)>,
+    /// Entries that may begin as far as dependencies go, heaviest first.
+    ready: BTreeSet<(Reverse<u64>, u32)>,
+    after_load: Vec<Vec<Waiter>>,
+    after_entry: HashMap<u32, Vec<u32>>,
+    locks: HashMap<ObjectId, (usize, bool)>,
+    running: usize,
+    unended: usize,
+}
+
+impl Schedule {
+    /// A schedule before anything has begun.
+    pub fn new(loads: &[LoadTask], entries: &[EntryTask]) -> Self {
+        let mut schedule = Self {
+            loads: Vec::with_capacity(loads.len()),
+            entries: HashMap::with_capacity(entries.len()),
+            open_loads: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            after_load: vec![Vec::new(); loads.len()],
+            after_entry: HashMap::new(),
+            locks: HashMap::new(),
+            running: 0,
+            unended: loads.iter().map(unloaded).sum::<usize>() + entries.len(),
+        };
+        for (number, load) in loads.iter().enumerate() {
+            schedule.add_load(number, load, loads);
+        }
+        schedule.add_entries(entries, loads);
+        schedule
+    }
+
+    fn add_load(&mut self, number: usize, load: &LoadTask, all: &[LoadTask]) {
+        let blockers: BTreeSet<usize> =
+            load.after.iter().copied().filter(|&other| other != number && unloaded(&all[other]) > 0).collect();
+        for &blocker in &blockers {
+            self.after_load[blocker].push(Waiter::Load(number));
+        }
+        let waiting: BTreeSet<usize> =
+            load.chunks.iter().enumerate().filter_map(|(chunk, bytes)| bytes.map(|_| chunk)).collect();
+        let bytes = load.chunks.iter().flatten().sum();
+        if blockers.is_empty() && !waiting.is_empty() {
+            self.open_loads.insert((Reverse(bytes), number));
+        }
+        self.loads.push(Load { unfinished: waiting.len(), waiting, blocked_by: blockers.len(), bytes });
+    }
+
+    fn add_entries(&mut self, entries: &[EntryTask], loads: &[LoadTask]) {
+        let known: BTreeSet<u32> = entries.iter().map(|entry| entry.id).collect();
+        for entry in entries {
+            let depends: BTreeSet<u32> =
+                entry.depends.iter().copied().filter(|id| *id != entry.id && known.contains(id)).collect();
+            let needed: BTreeSet<usize> = entry
+                .loads
+                .iter()
+                .copied()
+                .filter(|&load| loads.get(load).is_some_and(|load| unloaded(load) > 0))
+                .collect();
+            for &id in &depends {
+                self.after_entry.entry(id).or_default().push(entry.id);
+            }
+            for &load in &needed {
+                self.after_load[load].push(Waiter::Entry(entry.id));
+            }
+            let blocked_by = depends.len() + needed.len();
+            if blocked_by == 0 {
+                self.ready.insert((Reverse(entry.weight), entry.id));
+            }
+            let locks = entry.locks.clone();
+            self.entries.insert(entry.id, Entry { blocked_by, locks, weight: entry.weight, ended: false });
+        }
+    }
+
+    /// What to do next.
+    pub fn take_next(&mut self) -> Next {
+        if let Some(task) = self.next_entry().or_else(|| self.next_chunk()).or_else(|| self.break_loop()) {
+            self.running += 1;
+            return Next::Run(task);
+        }
+        if self.unended == 0 { Next::Done } else { Next::Wait }
+    }
+
+    fn next_entry(&mut self) -> Option<Task> {
+        let key = self.ready.iter().copied().find(|(_, id)| self.is_lockable(*id))?;
+        self.ready.remove(&key);
+        self.lock(key.1);
+        Some(Task::Entry { id: key.1 })
+    }
+
+    fn next_chunk(&mut self) -> Option<Task> {
+        let key = self.open_loads.iter().copied().next()?;
+        let load = &mut self.loads[key.1];
+        let chunk = load.waiting.pop_first()?;
+        if load.waiting.is_empty() {
+            self.open_loads.remove(&key);
+        }
+        Some(Task::Chunk { load: key.1, chunk })
+    }
+
+    /// With nothing running and nothing able to begin, dependencies form a loop: the first load, else the first entry, begins
+    /// anyway, and the server says what is missing.
+    fn break_loop(&mut self) -> Option<Task> {
+        if self.running > 0 {
+            return None;
+        }
+        if let Some(number) = self.loads.iter().position(|load| !load.waiting.is_empty()) {
+            self.loads[number].blocked_by = 0;
+            self.open_loads.insert((Reverse(self.loads[number].bytes), number));
+            return self.next_chunk();
+        }
+        let id =
+            self.entries.iter().filter(|(_, entry)| !entry.ended && entry.blocked_by > 0).map(|(id, _)| *id).min()?;
+        self.entries.get_mut(&id)?.blocked_by = 0;
+        self.lock(id);
+        Some(Task::Entry { id })
+    }
+
+    /// A task has ended, well or not: what depends on it may begin.
+    pub fn ended(&mut self, task: Task) {
+        self.running = self.running.saturating_sub(1);
+        self.unended = self.unended.saturating_sub(1);
+        match task {
+            Task::Chunk { load, .. } => {
+                self.loads[load].unfinished -= 1;
+                if self.loads[load].unfinished == 0 {
+                    for waiter in std::mem::take(&mut self.after_load[load]) {
+                        self.release(waiter);
+                    }
+                }
+            }
+            Task::Entry { id } => {
+                self.unlock(id);
+                if let Some(entry) = self.entries.get_mut(&id) {
+                    entry.ended = true;
+                }
+                for id in self.after_entry.remove(&id).unwrap_or_default() {
+                    self.release(Waiter::Entry(id));
+                }
+            }
+        }
+    }
+
+    /// A task could not be done now and is handed out again.
+    pub fn give_back(&mut self, task: Task) {
+        self.running = self.running.saturating_sub(1);
+        match task {
+            Task::Chunk { load, chunk } => {
+                self.loads[load].waiting.insert(chunk);
+                self.open_loads.insert((Reverse(self.loads[load].bytes), load));
+            }
+            Task::Entry { id } => {
+                self.unlock(id);
+                if let Some(entry) = self.entries.get(&id) {
+                    self.ready.insert((Reverse(entry.weight), id));
+                }
+            }
+        }
+    }
+
+    /// Whether all chunks of a load have ended.
+    pub fn is_loaded(&self, load: usize) -> bool {
+        self.loads[load].unfinished == 0
+    }
+
+    fn release(&mut self, waiter: Waiter) {
+        match waiter {
+            Waiter::Load(number) => {
+                let load = &mut self.loads[number];
+                if load.blocked_by == 0 {
+                    return;
+                }
+                load.blocked_by -= 1;
+                if load.blocked_by == 0 && !load.waiting.is_empty() {
+                    self.open_loads.insert((Reverse(load.bytes), number));
+                }
+            }
+            Waiter::Entry(id) => {
+                let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.blocked_by > 0) else { return };
+                entry.blocked_by -= 1;
+                if entry.blocked_by == 0 {
+                    self.ready.insert((Reverse(entry.weight), id));
+                }
+            }
+        }
+    }
+
+    fn is_lockable(&self, id: u32) -> bool {
+        let Some(entry) = self.entries.get(&id) else { return false };
+        entry.locks.iter().all(|(relation, kind)| match (self.locks.get(relation), kind) {
+            (None, _) => true,
+            (Some((_, exclusive)), LockKind::Share) => !exclusive,
+            (Some(_), LockKind::Exclusive) => false,
+        })
+    }
+
+    fn lock(&mut self, id: u32) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        for (relation, kind) in &entry.locks {
+            let held = self.locks.entry(*relation).or_insert((0, false));
+            held.0 += 1;
+            held.1 |= *kind == LockKind::Exclusive;
+        }
+    }
+
+    fn unlock(&mut self, id: u32) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        for (relation, _) in &entry.locks {
+            if let Some(held) = self.locks.get_mut(relation) {
+                held.0 -= 1;
+                if held.0 == 0 {
+                    self.locks.remove(relation);
+                }
+            }
+        }
+    }
+}
+
+fn unloaded(load: &LoadTask) -> usize {
+    load.chunks.iter().flatten().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::catalog::Class;
+    use crate::ids::Oid;
+
+    fn relation(oid: u32) -> ObjectId {
+        ObjectId { class: Class::Relation, oid: Oid(oid) }
+    }
+
+    fn load(chunks: &[u64]) -> LoadTask {
+        LoadTask { chunks: chunks.iter().map(|bytes| Some(*bytes)).collect(), after: vec![] }
+    }
+
+    fn entry(id: u32, loads: &[usize], weight: u64) -> EntryTask {
+        EntryTask { id, loads: loads.to_vec(), weight, ..EntryTask::default() }
+    }
+
+    /// Runs everything with so many lanes, each task taking the same time.
+    fn run(schedule: &mut Schedule, lanes: usize) -> Vec<Task> {
+        let (mut order, mut running) = (Vec::new(), VecDeque::new());
+        loop {
+            match schedule.take_next() {
+                Next::Run(task) => {
+                    order.push(task);
+                    running.push_back(task);
+                    if running.len() == lanes {
+                        schedule.ended(running.pop_front().unwrap());
+                    }
+                }
+                Next::Wait => schedule.ended(running.pop_front().expect("waits for something")),
+                Next::Done => return order,
+            }
+        }
+    }
+
+    fn chunk(load: usize, chunk: usize) -> Task {
+        Task::Chunk { load, chunk }
+    }
+
+    #[test]
+    fn largest_table_first_and_its_index_before_other_loads() {
+        let loads = [load(&[5]), load(&[10, 10]), load(&[1])];
+        let entries = [entry(7, &[1], 20), entry(8, &[0], 5), entry(9, &[1], 20)];
+        let mut schedule = Schedule::new(&loads, &entries);
+        let order = run(&mut schedule, 1);
+        let expected = [
+            chunk(1, 0),
+            chunk(1, 1),
+            Task::Entry { id: 7 },
+            Task::Entry { id: 9 },
+            chunk(0, 0),
+            Task::Entry { id: 8 },
+            chunk(2, 0),
+        ];
+        assert_eq!(order, expected);
+    }
+
+    #[test]
+    fn an_index_waits_for_the_last_chunk_in_flight() {
+        let mut schedule = Schedule::new(&[load(&[10, 10])], &[entry(1, &[0], 20)]);
+        assert_eq!(schedule.take_next(), Next::Run(chunk(0, 0)));
+        assert_eq!(schedule.take_next(), Next::Run(chunk(0, 1)));
+        schedule.ended(chunk(0, 1));
+        assert!(!schedule.is_loaded(0));
+        assert_eq!(schedule.take_next(), Next::Wait);
+        schedule.ended(chunk(0, 0));
+        assert!(schedule.is_loaded(0));
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 1 }));
+        assert_eq!(schedule.take_next(), Next::Wait);
+        schedule.ended(Task::Entry { id: 1 });
+        assert_eq!(schedule.take_next(), Next::Done);
+    }
+
+    #[test]
+    fn colliding_locks_never_run_side_by_side() {
+        use LockKind::{Exclusive, Share};
+        let with = |id, locks: &[(u32, LockKind)]| EntryTask {
+            id,
+            locks: locks.iter().map(|(oid, kind)| (relation(*oid), *kind)).collect(),
+            ..EntryTask::default()
+        };
+        let entries = [
+            with(1, &[(1, Exclusive), (2, Exclusive)]),
+            with(2, &[(2, Exclusive), (3, Exclusive)]),
+            with(3, &[(4, Share)]),
+            with(4, &[(4, Share)]),
+            with(5, &[(4, Exclusive)]),
+        ];
+        let mut schedule = Schedule::new(&[], &entries);
+        let mut running = Vec::new();
+        while let Next::Run(Task::Entry { id }) = schedule.take_next() {
+            running.push(id);
+        }
+        assert_eq!(running, [1, 3, 4]);
+        schedule.ended(Task::Entry { id: 1 });
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 2 }));
+        schedule.ended(Task::Entry { id: 3 });
+        assert_eq!(schedule.take_next(), Next::Wait);
+        schedule.ended(Task::Entry { id: 4 });
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 5 }));
+    }
+
+    #[test]
+    fn dependencies_hold_and_unknown_ones_count_as_done() {
+        let mut late = entry(1, &[], 100);
+        late.depends = vec![2, 99];
+        let mut schedule = Schedule::new(&[], &[late, entry(2, &[], 1)]);
+        assert_eq!(run(&mut schedule, 4), [Task::Entry { id: 2 }, Task::Entry { id: 1 }]);
+    }
+
+    #[test]
+    fn loads_after_loads() {
+        let mut child = load(&[100]);
+        child.after = vec![1];
+        let mut schedule = Schedule::new(&[child, load(&[1])], &[]);
+        assert_eq!(run(&mut schedule, 4), [chunk(1, 0), chunk(0, 0)]);
+    }
+
+    #[test]
+    fn what_is_done_is_not_done_again() {
+        let half = LoadTask { chunks: vec![None, Some(5), None], after: vec![] };
+        let all = LoadTask { chunks: vec![None], after: vec![] };
+        let mut schedule = Schedule::new(&[half, all], &[entry(1, &[1], 0)]);
+        assert_eq!(run(&mut schedule, 1), [Task::Entry { id: 1 }, chunk(0, 1)]);
+    }
+
+    #[test]
+    fn given_back_tasks_come_again() {
+        let mut schedule = Schedule::new(&[load(&[1])], &[entry(1, &[0], 0)]);
+        assert_eq!(schedule.take_next(), Next::Run(chunk(0, 0)));
+        schedule.give_back(chunk(0, 0));
+        assert_eq!(schedule.take_next(), Next::Run(chunk(0, 0)));
+        schedule.ended(chunk(0, 0));
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 1 }));
+        schedule.give_back(Task::Entry { id: 1 });
+        assert_eq!(run(&mut schedule, 1), [Task::Entry { id: 1 }]);
+    }
+
+    #[test]
+    fn loops_end_anyway() {
+        let mut a = entry(1, &[], 0);
+        let mut b = entry(2, &[], 0);
+        (a.depends, b.depends) = (vec![2], vec![1]);
+        let mut x = load(&[1]);
+        let mut y = load(&[1]);
+        (x.after, y.after) = (vec![1], vec![0]);
+        let mut schedule = Schedule::new(&[x, y], &[a, b]);
+        assert_eq!(run(&mut schedule, 3).len(), 4);
+    }
+
+    #[test]
+    fn every_task_runs_exactly_once_with_any_number_of_lanes() {
+        let loads: Vec<LoadTask> = (0..20).map(|n| load(&vec![n * 7 % 13; n as usize % 5])).collect();
+        let entries: Vec<EntryTask> = (0..200u32)
+            .map(|id| EntryTask {
+                id,
+                depends: if id % 3 == 0 { vec![id / 2] } else { vec![] },
+                loads: vec![id as usize % 20],
+                locks: vec![(relation(id % 20), if id % 2 == 0 { LockKind::Share } else { LockKind::Exclusive })],
+                weight: u64::from(id % 7),
+            })
+            .collect();
+        let count = loads.iter().map(unloaded).sum::<usize>() + entries.len();
+        for lanes in [1, 2, 8, 64] {
+            let mut order = run(&mut Schedule::new(&loads, &entries), lanes);
+            assert_eq!(order, run(&mut Schedule::new(&loads, &entries), lanes));
+            order.sort();
+            order.dedup();
+            assert_eq!(order.len(), count);
+        }
+    }
+}
