@@ -1,0 +1,227 @@
+//! Plaintext to sealed bytes.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use age::stream::StreamWriter;
+use bytes::{Bytes, BytesMut};
+use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
+
+use super::{Encryption, RowHasher, SealError, SealSpec, content_id};
+use crate::format::CopyFormat;
+use crate::format::contents::Fingerprint;
+use crate::ids::{ContentId, Digest};
+use crate::limits::PIECE_MAX;
+
+/// Compressed bytes on their way from zstd to age: zstd's own recommendation for its output (128 KiB and a block header).
+const SCRATCH: usize = (128 << 10) + 64;
+
+/// What a sealed chunk is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SealReceipt {
+    /// Rows.
+    pub rows: u64,
+    /// Plaintext bytes.
+    pub raw: u64,
+    /// BLAKE3 of the plaintext.
+    pub plain: Digest,
+    /// Keyed content id.
+    pub id: ContentId,
+    /// BLAKE3 of all sealed bytes.
+    pub sealed: Digest,
+    /// Sealed bytes.
+    pub sealed_len: u64,
+    /// Sum of the rows' hashes.
+    pub fingerprint: Fingerprint,
+}
+
+/// Seals one chunk. Dropping it instead of calling [`Sealer::finish`] abandons the chunk; its bytes so far are useless.
+#[must_use]
+pub struct Sealer {
+    spec: SealSpec,
+    rows: RowHasher,
+    plain: blake3::Hasher,
+    encoder: Encoder<'static>,
+    scratch: Vec<u8>,
+    layer: Layer,
+    sink: Sink,
+}
+
+enum Layer {
+    Age(Box<StreamWriter<Sink>>),
+    Plain(Sink),
+}
+
+impl Sealer {
+    /// A sealer before the first byte of a chunk.
+    pub fn new(spec: &SealSpec, format: CopyFormat) -> Result<Self, SealError> {
+        let sink = Sink::default();
+        let layer = match &spec.encryption {
+            Encryption::None => Layer::Plain(sink.clone()),
+            Encryption::Recipient(recipient) => {
+                let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient as &dyn age::Recipient))
+                    .map_err(|cause| SealError::Seal(io::Error::other(cause)))?;
+                Layer::Age(Box::new(encryptor.wrap_output(sink.clone()).map_err(SealError::Seal)?))
+            }
+        };
+        Ok(Self {
+            rows: RowHasher::new(format),
+            plain: blake3::Hasher::new(),
+            encoder: spec.contexts.take()?,
+            scratch: Vec::with_capacity(SCRATCH),
+            spec: spec.clone(),
+            layer,
+            sink,
+        })
+    }
+
+    /// Takes the next plaintext.
+    pub fn push(&mut self, plain: &[u8]) -> Result<(), SealError> {
+        self.rows.push(plain)?;
+        self.plain.update(plain);
+        let mut input = InBuffer::around(plain);
+        while input.pos() < plain.len() {
+            let mut output = OutBuffer::around(&mut self.scratch);
+            self.encoder.run(&mut input, &mut output).map_err(SealError::Seal)?;
+            self.layer.write_all(&self.scratch).map_err(SealError::Seal)?;
+            self.scratch.clear();
+        }
+        Ok(())
+    }
+
+    /// Plaintext bytes so far.
+    pub fn raw(&self) -> u64 {
+        self.rows.bytes()
+    }
+
+    /// Cuts the sealed bytes into pieces of this size from here on; without it, of the largest size there is.
+    pub fn cut_at(self, piece_size: usize) -> Self {
+        self.sink.lock().piece_size = piece_size.max(1);
+        self
+    }
+
+    /// Sealed bytes that wait to be taken.
+    pub fn sealed_len_buffered(&self) -> usize {
+        let sink = self.sink.lock();
+        sink.pieces.iter().map(Bytes::len).sum::<usize>() + sink.tail.len()
+    }
+
+    /// The oldest sealed bytes: a whole piece, or less where no whole one waits. Each piece owns its memory alone.
+    pub fn take(&mut self) -> Option<Bytes> {
+        self.sink.lock().take()
+    }
+
+    /// Ends the chunk: the pieces not yet taken, in order, and the receipt. Fails if the plaintext ends inside a row.
+    pub fn finish(mut self) -> Result<(Vec<Bytes>, SealReceipt), SealError> {
+        let raw = self.rows.bytes();
+        let (rows, fingerprint) = self.rows.finish()?;
+        loop {
+            let mut output = OutBuffer::around(&mut self.scratch);
+            let left = self.encoder.finish(&mut output, true).map_err(SealError::Seal)?;
+            self.layer.write_all(&self.scratch).map_err(SealError::Seal)?;
+            self.scratch.clear();
+            if left == 0 {
+                break;
+            }
+        }
+        if let Layer::Age(writer) = self.layer {
+            writer.finish().map_err(SealError::Seal)?;
+        }
+        self.spec.contexts.give_back(self.encoder);
+        let mut sink = self.sink.lock();
+        let plain = Digest(*self.plain.finalize().as_bytes());
+        let receipt = SealReceipt {
+            rows,
+            raw,
+            plain,
+            id: content_id(&self.spec.content_key, plain),
+            sealed: Digest(*sink.digest.finalize().as_bytes()),
+            sealed_len: sink.written,
+            fingerprint,
+        };
+        Ok((std::iter::from_fn(|| sink.take()).collect(), receipt))
+    }
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealer").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl Write for Layer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Age(writer) => writer.write(bytes),
+            Self::Plain(sink) => sink.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Where sealed bytes land. Shared, because age's writer does not let go of what it writes to; never contended.
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Sealed>>);
+
+/// Sealed bytes, cut as they come: one growing buffer would be copied as it grows and again when a piece is taken.
+struct Sealed {
+    piece_size: usize,
+    pieces: VecDeque<Bytes>,
+    tail: BytesMut,
+    digest: blake3::Hasher,
+    written: u64,
+}
+
+impl Default for Sealed {
+    fn default() -> Self {
+        Self {
+            piece_size: usize::try_from(PIECE_MAX).unwrap_or(usize::MAX),
+            pieces: VecDeque::new(),
+            tail: BytesMut::new(),
+            digest: blake3::Hasher::new(),
+            written: 0,
+        }
+    }
+}
+
+impl Sealed {
+    fn append(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(self.piece_size - self.tail.len()));
+            self.tail.extend_from_slice(now);
+            if self.tail.len() == self.piece_size {
+                self.pieces.push_back(std::mem::take(&mut self.tail).freeze());
+            }
+            bytes = later;
+        }
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        let tail = |tail: &mut BytesMut| (!tail.is_empty()).then(|| std::mem::take(tail).freeze());
+        self.pieces.pop_front().or_else(|| tail(&mut self.tail))
+    }
+}
+
+impl Sink {
+    fn lock(&self) -> MutexGuard<'_, Sealed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut sealed = self.lock();
+        sealed.digest.update(bytes);
+        sealed.append(bytes);
+        sealed.written += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
