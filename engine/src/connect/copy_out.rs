@@ -1,0 +1,166 @@
+//! Reading a COPY stream: payload bytes without message framing.
+
+use bytes::{BufMut, BytesMut};
+use tokio::io::AsyncReadExt;
+
+use super::Lane;
+use super::error::Fault;
+use super::lane::State;
+use super::wire::{parse_header, server_fault};
+use crate::error::Result;
+
+/// From this size on, payload is read into the caller's buffer without touching the lane's.
+const DIRECT: usize = 64 << 10;
+
+/// A running `COPY … TO STDOUT`. Dropped before its end it leaves the lane unusable.
+#[must_use]
+pub struct CopyOut<'a> {
+    lane: &'a mut Lane,
+    /// Payload of the current message that has not been handed over.
+    left: usize,
+    over: bool,
+    rows: Option<u64>,
+}
+
+/// Why the buffered bytes do not suffice.
+enum Need {
+    /// `out` is full.
+    Nothing,
+    /// More bytes.
+    Input,
+    /// Another message than payload stands next.
+    Control,
+}
+
+impl<'a> CopyOut<'a> {
+    pub(super) fn new(lane: &'a mut Lane) -> Self {
+        Self { lane, left: 0, over: false, rows: None }
+    }
+
+    /// Appends payload to `out` until it holds `wanted` bytes or the copy ends; `Ok(false)` says that it ended and
+    /// that the server called it complete. A value larger than any buffer comes through piecewise.
+    pub async fn read(&mut self, out: &mut BytesMut, wanted: usize) -> Result<bool> {
+        if self.over {
+            return Ok(false);
+        }
+        match self.step(out, wanted).await {
+            Ok(more) => Ok(more),
+            Err(fault) => {
+                self.over = true;
+                Err(self.lane.settle(fault))
+            }
+        }
+    }
+
+    /// Rows the server counted, known after the end.
+    pub fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
+    async fn step(&mut self, out: &mut BytesMut, wanted: usize) -> Result<bool, Fault> {
+        out.reserve(wanted.saturating_sub(out.len()));
+        loop {
+            match self.take_buffered(out, wanted)? {
+                Need::Nothing => return Ok(true),
+                Need::Input => self.receive(out, wanted).await?,
+                Need::Control => {
+                    if self.control().await? {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Moves payload from the lane's buffer to `out`. This loop runs once per row and allocates nothing.
+    fn take_buffered(&mut self, out: &mut BytesMut, wanted: usize) -> Result<Need, Fault> {
+        let buffered = self.lane.wire.input.buffered();
+        let mut at = 0;
+        let need = loop {
+            let room = wanted.saturating_sub(out.len());
+            if room == 0 {
+                break Need::Nothing;
+            }
+            if self.left == 0 {
+                match parse_header(&buffered[at..])? {
+                    Some((b'd', len)) => {
+                        self.left = len;
+                        at += 5;
+                    }
+                    Some(_) => break Need::Control,
+                    None => break Need::Input,
+                }
+            }
+            let now = self.left.min(room).min(buffered.len() - at);
+            out.extend_from_slice(&buffered[at..at + now]);
+            at += now;
+            self.left -= now;
+            if self.left > 0 && at == buffered.len() {
+                break Need::Input;
+            }
+        };
+        self.lane.wire.input.consume(at);
+        Ok(need)
+    }
+
+    /// Receives more: a large message's payload straight into `out`, everything else into the lane's buffer.
+    async fn receive(&mut self, out: &mut BytesMut, wanted: usize) -> Result<(), Fault> {
+        let direct = self.left.min(wanted.saturating_sub(out.len()));
+        if direct < DIRECT || !self.lane.wire.input.buffered().is_empty() {
+            return self.lane.wire.fill().await;
+        }
+        let got = self.lane.wire.stream.read_buf(&mut out.limit(direct)).await.map_err(Fault::lost)?;
+        self.left -= got;
+        if got == 0 { Err(Fault::Closed) } else { Ok(()) }
+    }
+
+    /// Deals with what is not payload; true at the end of the copy.
+    async fn control(&mut self) -> Result<bool, Fault> {
+        let (tag, _) = self.lane.wire.peek().await?;
+        if matches!(tag, b'N' | b'S' | b'A') {
+            self.lane.wire.aside().await?;
+            return Ok(false);
+        }
+        let message = self.lane.wire.message().await?;
+        match message.tag {
+            b'c' => {
+                self.complete().await?;
+                Ok(true)
+            }
+            b'E' => {
+                let fault = server_fault(&message.body);
+                let _ = self.lane.wire.until_ready().await;
+                Err(fault)
+            }
+            _ => Err(Fault::Protocol("not part of a copy")),
+        }
+    }
+
+    /// After CopyDone: CommandComplete and ReadyForQuery must follow.
+    async fn complete(&mut self) -> Result<(), Fault> {
+        let mut counted = None;
+        loop {
+            let message = self.lane.wire.message().await?;
+            match message.tag {
+                b'C' => counted = Some(copied(&message.body)),
+                b'Z' => break,
+                b'E' => {
+                    let fault = server_fault(&message.body);
+                    let _ = self.lane.wire.until_ready().await;
+                    return Err(fault);
+                }
+                _ => return Err(Fault::Protocol("not the end of a copy")),
+            }
+        }
+        self.rows = counted.ok_or(Fault::Protocol("a copy that ended without a word"))?;
+        self.over = true;
+        self.lane.state = State::Idle;
+        Ok(())
+    }
+}
+
+/// Rows in a command tag `COPY n`.
+pub(super) fn copied(body: &[u8]) -> Option<u64> {
+    let tag = std::str::from_utf8(body).ok()?.trim_end_matches('\0');
+    tag.strip_prefix("COPY ")?.parse().ok()
+}

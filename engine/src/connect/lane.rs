@@ -1,0 +1,190 @@
+//! A raw protocol lane: simple queries and COPY.
+
+use super::attempt::{self, Opened};
+use super::error::Fault;
+use super::explain::running;
+use super::hosts::Host;
+use super::wire::{Rows, Wire, server_fault};
+use super::{CancelToken, ConnectOptions, CopyIn, CopyOut, Role};
+use crate::error::{Error, Result};
+use crate::ids::ServerVersion;
+
+/// One connection for COPY. Its futures are not cancel-safe: a lane whose future was dropped midway refuses further
+/// use, and so does one whose [`CopyOut`] was dropped before its end.
+pub struct Lane {
+    pub(super) wire: Wire,
+    pub(super) state: State,
+    version: ServerVersion,
+    role: Role,
+    host: Host,
+    cancel: CancelToken,
+}
+
+/// Where the conversation stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Between statements.
+    Idle,
+    /// Inside one; found at the start of another it means that somebody left early.
+    Busy,
+    /// A copy to the server was left between messages: it can still be failed in order.
+    CopyLeft,
+}
+
+/// Opens a lane.
+pub async fn lane(options: &ConnectOptions, role: Role) -> Result<Lane> {
+    let Opened { wire, host, address, version } = attempt::open(options, role).await?;
+    let cancel = CancelToken::new(&wire, &host, address, options, role);
+    Ok(Lane { wire, state: State::Idle, version, role, host, cancel })
+}
+
+/// Which way a copy goes: the tag of the server's answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Out = b'H' as isize,
+    In = b'G' as isize,
+}
+
+impl Lane {
+    /// Version of the server.
+    pub fn version(&self) -> ServerVersion {
+        self.version
+    }
+
+    /// Which side it serves.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// A parameter the server reported, e.g. `server_encoding`; kept up to date.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.wire.parameters.get(name).map(String::as_str)
+    }
+
+    /// Process id of the server's backend.
+    pub fn backend_pid(&self) -> i32 {
+        self.wire.process_id
+    }
+
+    /// `host:port`, for people.
+    pub fn place(&self) -> String {
+        self.host.to_string()
+    }
+
+    /// Whether the connection can serve another statement.
+    pub fn is_usable(&self) -> bool {
+        self.state != State::Busy
+    }
+
+    /// Whether a transaction is open (possibly a failed one).
+    pub fn in_transaction(&self) -> bool {
+        self.wire.status != b'I'
+    }
+
+    /// Cancels what this lane is running.
+    pub fn cancel_token(&self) -> CancelToken {
+        self.cancel.clone()
+    }
+
+    /// Runs one or several statements by the simple protocol and returns, as text, the rows of the last one that
+    /// returned rows.
+    pub async fn execute(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        self.begin().await.map_err(|fault| self.error(fault))?;
+        let done = self.wire.simple(sql).await;
+        self.end(done)
+    }
+
+    /// Starts `COPY … TO STDOUT`; statements before it in the same text are run first.
+    pub async fn copy_out(&mut self, sql: &str) -> Result<CopyOut<'_>> {
+        self.start(sql, Direction::Out).await?;
+        Ok(CopyOut::new(self))
+    }
+
+    /// Starts `COPY … FROM STDIN`; statements before it in the same text are run first.
+    pub async fn copy_in(&mut self, sql: &str) -> Result<CopyIn<'_>> {
+        self.start(sql, Direction::In).await?;
+        Ok(CopyIn::new(self))
+    }
+
+    /// Ends the connection in order.
+    pub async fn close(mut self) {
+        if self.begin().await.is_ok() {
+            postgres_protocol::message::frontend::terminate(&mut self.wire.output);
+            let _ = self.wire.flush().await;
+        }
+    }
+
+    /// Words a fault of this lane.
+    pub(super) fn error(&self, fault: Fault) -> Error {
+        running(self.role, fault)
+    }
+
+    /// Makes sure that the conversation is between statements, and enters one.
+    async fn begin(&mut self) -> Result<(), Fault> {
+        match self.state {
+            State::Idle => {}
+            State::Busy => return Err(Fault::Unusable),
+            State::CopyLeft => {
+                self.state = State::Busy;
+                self.wire.fail_copy("the copy was left unfinished").await?;
+                match self.wire.until_ready().await {
+                    Ok(()) | Err(Fault::Server(_)) => {}
+                    Err(fault) => return Err(fault),
+                }
+            }
+        }
+        self.state = State::Busy;
+        Ok(())
+    }
+
+    /// Leaves a statement: only an error the server reported leaves the conversation intact, and only if it is not
+    /// the connection's last word.
+    fn end(&mut self, done: Result<Rows, Fault>) -> Result<Rows> {
+        match done {
+            Ok(rows) => {
+                self.state = State::Idle;
+                Ok(rows)
+            }
+            Err(fault) => Err(self.settle(fault)),
+        }
+    }
+
+    /// Words a fault; the lane stays usable after an error the server survived.
+    pub(super) fn settle(&mut self, fault: Fault) -> Error {
+        if fault.server().is_some_and(|error| error.severity == "ERROR") {
+            self.state = State::Idle;
+        }
+        self.error(fault)
+    }
+
+    async fn start(&mut self, sql: &str, direction: Direction) -> Result<()> {
+        self.begin().await.map_err(|fault| self.error(fault))?;
+        match self.started(sql, direction).await {
+            Ok(()) => Ok(()),
+            Err(Fault::NoCopy) => {
+                self.state = State::Idle;
+                Err(self.error(Fault::NoCopy))
+            }
+            Err(fault) => Err(self.settle(fault)),
+        }
+    }
+
+    async fn started(&mut self, sql: &str, direction: Direction) -> Result<(), Fault> {
+        self.wire.query(sql).await?;
+        loop {
+            let message = self.wire.message().await?;
+            match message.tag {
+                tag if isize::from(tag) == direction as isize => return Ok(()),
+                b'Z' => return Err(Fault::NoCopy),
+                b'G' => self.wire.fail_copy("the other direction was asked for").await?,
+                b'E' => {
+                    let fault = server_fault(&message.body);
+                    let _ = self.wire.until_ready().await;
+                    return Err(fault);
+                }
+                // Results of earlier statements, and the payload of a copy in the other direction.
+                _ => {}
+            }
+        }
+    }
+}
