@@ -1,0 +1,100 @@
+//! Comments and security labels (`pg_description`, `pg_seclabel`) of user-made objects, their columns included.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use tokio_postgres::Client;
+
+use super::rows::rows;
+use super::{Features, IntrospectError};
+use crate::catalog::typ::Type;
+use crate::catalog::{Body, Class, Object, ObjectId};
+use crate::ids::Oid;
+
+/// All comments and labels by object.
+#[derive(Debug, Default)]
+pub struct Notes {
+    comments: HashMap<ObjectId, String>,
+    labels: HashMap<ObjectId, Vec<(String, String)>>,
+    column_comments: HashMap<Oid, Vec<(String, String)>>,
+    column_labels: HashMap<Oid, Vec<(String, String, String)>>,
+}
+
+impl Notes {
+    /// Puts an object's comments and labels onto it. Those of a composite type's attributes hang on its relation.
+    pub fn apply(&self, object: &mut Object) {
+        object.comment = self.comments.get(&object.id).cloned();
+        object.labels = self.labels.get(&object.id).cloned().unwrap_or_default();
+        let relation = match &object.body {
+            Body::Type(Type::Composite(composite)) => composite.relation,
+            _ if object.id.class == Class::Relation => object.id.oid,
+            _ => return,
+        };
+        object.column_comments = self.column_comments.get(&relation).cloned().unwrap_or_default();
+        object.column_labels = self.column_labels.get(&relation).cloned().unwrap_or_default();
+    }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    catalog: String,
+    oid: u32,
+    column: Option<String>,
+    provider: Option<String>,
+    text: String,
+}
+
+/// `public` comes with a comment of its own; its absence is a change worth carrying.
+const USER_MADE: &str = "(d.objoid >= 16384 OR d.objoid = (SELECT oid FROM pg_catalog.pg_namespace
+                           WHERE nspname = 'public') AND c.relname = 'pg_namespace')";
+
+/// Reads all comments and labels.
+pub async fn read(client: &Client, _features: &Features) -> Result<Notes, IntrospectError> {
+    let mut notes = Notes::default();
+    let comments = query("pg_description", "NULL::text AS provider, d.description AS text");
+    for row in rows::<Row>(client, "comments", &comments).await? {
+        notes.add(row);
+    }
+    let labels = query("pg_seclabel", "d.provider, d.label AS text");
+    for row in rows::<Row>(client, "security labels", &labels).await? {
+        notes.add(row);
+    }
+    let shared = labels.replace("pg_catalog.pg_seclabel d", SHARED_LABELS);
+    for row in rows::<Row>(client, "security labels of shared objects", &shared).await? {
+        notes.add(row);
+    }
+    Ok(notes)
+}
+
+/// Labels of subscriptions stand in the shared catalog.
+const SHARED_LABELS: &str = "(SELECT s.*, 0 AS objsubid FROM pg_catalog.pg_shseclabel s
+     WHERE s.classoid = 'pg_catalog.pg_subscription'::pg_catalog.regclass) d";
+
+fn query(catalog: &str, columns: &str) -> String {
+    let by_provider = if catalog == "pg_seclabel" { ", d.provider" } else { "" };
+    format!(
+        "SELECT c.relname AS catalog, d.objoid::int8 AS oid, a.attname AS column, {columns}
+           FROM pg_catalog.{catalog} d
+           JOIN pg_catalog.pg_class c ON c.oid = d.classoid
+           LEFT JOIN pg_catalog.pg_attribute a ON c.relname = 'pg_class' AND d.objsubid <> 0
+                 AND a.attrelid = d.objoid AND a.attnum = d.objsubid
+          WHERE {USER_MADE}
+          ORDER BY d.objoid, d.objsubid{by_provider}"
+    )
+}
+
+impl Notes {
+    fn add(&mut self, row: Row) {
+        let Some(class) = Class::of_catalog(&row.catalog) else { return };
+        let oid = Oid(row.oid);
+        let id = ObjectId { class, oid };
+        match (row.column, row.provider) {
+            (None, None) => _ = self.comments.insert(id, row.text),
+            (None, Some(provider)) => self.labels.entry(id).or_default().push((provider, row.text)),
+            (Some(column), None) => self.column_comments.entry(oid).or_default().push((column, row.text)),
+            (Some(column), Some(provider)) => {
+                self.column_labels.entry(oid).or_default().push((column, provider, row.text));
+            }
+        }
+    }
+}

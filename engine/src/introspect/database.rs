@@ -1,0 +1,115 @@
+//! The server and the database as a whole: `pg_database`, `pg_db_role_setting`, `pg_shdescription`, `pg_shseclabel`.
+
+use serde::Deserialize;
+use tokio_postgres::Client;
+
+use super::acl::exploded;
+use super::rows::rows;
+use super::{Features, IntrospectError};
+use crate::catalog::{Acl, AclItem, Database, ServerFacts};
+use crate::ids::{Oid, ServerVersion};
+
+#[derive(Deserialize)]
+struct FactsRow {
+    version: String,
+    version_text: String,
+    standby: bool,
+}
+
+/// What the server says of itself.
+pub async fn facts(client: &Client) -> Result<ServerFacts, IntrospectError> {
+    let query = "SELECT pg_catalog.current_setting('server_version_num') AS version,
+                        pg_catalog.current_setting('server_version') AS version_text,
+                        pg_catalog.pg_is_in_recovery() AS standby";
+    let row = one::<FactsRow>(client, "the server's version", query).await?;
+    let version = ServerVersion(row.version.parse().unwrap_or_default());
+    Ok(ServerFacts { version, version_text: row.version_text, standby: row.standby })
+}
+
+#[derive(Deserialize)]
+struct Row {
+    oid: u32,
+    name: String,
+    owner: String,
+    encoding: String,
+    collate: String,
+    ctype: String,
+    provider: Option<char>,
+    locale: Option<String>,
+    icu_rules: Option<String>,
+    connection_limit: i32,
+    is_template: bool,
+    tablespace: Option<String>,
+    current: Option<Vec<AclItem>>,
+    initial: Option<Vec<AclItem>>,
+    comment: Option<String>,
+    labels: Option<Vec<(String, String)>>,
+    settings: Option<Vec<(Option<String>, String)>>,
+}
+
+/// Reads the connected database's own properties. Columns that came later are asked for by name, so that their absence
+/// is no error (15: provider; 16: rules; 17: one locale for both providers).
+pub async fn read(client: &Client, _features: &Features) -> Result<Database, IntrospectError> {
+    let default = "pg_catalog.acldefault('d', d.datdba)";
+    let query = format!(
+        "SELECT d.oid::int8 AS oid, d.datname AS name, pg_catalog.pg_get_userbyid(d.datdba) AS owner,
+                pg_catalog.pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate,
+                d.datctype AS ctype, pg_catalog.to_jsonb(d)->>'datlocprovider' AS provider,
+                coalesce(pg_catalog.to_jsonb(d)->>'datlocale', pg_catalog.to_jsonb(d)->>'daticulocale') AS locale,
+                pg_catalog.to_jsonb(d)->>'daticurules' AS icu_rules, d.datconnlimit AS connection_limit,
+                d.datistemplate AS is_template, NULLIF(t.spcname, 'pg_default') AS tablespace,
+                {current} AS current, {initial} AS initial,
+                pg_catalog.shobj_description(d.oid, 'pg_database') AS comment,
+                (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(l.provider, l.label) ORDER BY l.provider)
+                   FROM pg_catalog.pg_shseclabel l WHERE l.objoid = d.oid
+                    AND l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass) AS labels,
+                (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(r.rolname, c.setting)
+                          ORDER BY r.rolname NULLS FIRST, c.n)
+                   FROM pg_catalog.pg_db_role_setting s
+                   LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+                  CROSS JOIN pg_catalog.unnest(s.setconfig) WITH ORDINALITY c(setting, n)
+                  WHERE s.setdatabase = d.oid) AS settings
+           FROM pg_catalog.pg_database d
+           LEFT JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
+          WHERE d.datname = pg_catalog.current_database()",
+        current = exploded(&format!("coalesce(d.datacl, {default})")),
+        initial = exploded(default),
+    );
+    Ok(database(one(client, "the database", &query).await?))
+}
+
+/// The only row of a query that always has one.
+async fn one<T: serde::de::DeserializeOwned>(
+    client: &Client,
+    what: &'static str,
+    query: &str,
+) -> Result<T, IntrospectError> {
+    rows::<T>(client, what, query).await?.pop().ok_or(IntrospectError::Missing { what })
+}
+
+fn database(row: Row) -> Database {
+    let (current, initial) = (row.current.unwrap_or_default(), row.initial.unwrap_or_default());
+    let settings = row.settings.unwrap_or_default().into_iter();
+    let split = |(role, setting): (Option<String>, String)| {
+        let (name, value) = setting.split_once('=').unwrap_or((&setting, ""));
+        (role, name.to_owned(), value.to_owned())
+    };
+    Database {
+        name: row.name,
+        oid: Oid(row.oid),
+        owner: row.owner,
+        encoding: row.encoding,
+        collate: row.collate,
+        ctype: row.ctype,
+        locale_provider: row.provider.unwrap_or('c'),
+        locale: row.locale,
+        icu_rules: row.icu_rules,
+        connection_limit: row.connection_limit,
+        is_template: row.is_template,
+        tablespace: row.tablespace,
+        acl: (current != initial).then(|| Acl { current, initial, ..Acl::default() }),
+        comment: row.comment,
+        labels: row.labels.unwrap_or_default(),
+        settings: settings.map(split).collect(),
+    }
+}

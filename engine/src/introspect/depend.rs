@@ -1,0 +1,336 @@
+//! Dependencies: `pg_depend`, both ends resolved to objects of the model.
+//!
+//! The catalog knows more kinds of objects than the model: row types, array types, the rules that make views, members of
+//! operator families, publication members. Each stands for the object of the model that brings it along, and its
+//! dependencies become that object's. Members of extensions that are not in the model stand for their extension. Both ends
+//! falling on one object is no dependency, except for a view that reads itself.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tokio_postgres::Client;
+
+use super::IntrospectError;
+use crate::catalog::{Body, Class, Edge, Object, ObjectId};
+use crate::ids::Oid;
+
+/// Reads all dependencies between objects of the model. Sorted.
+pub async fn read(client: &Client, objects: &[Object]) -> Result<Vec<Edge>, IntrospectError> {
+    let (rows, stand_ins) = futures_util::try_join!(rows(client), stand_ins(client))?;
+    Ok(resolve(&rows, stand_ins, objects))
+}
+
+/// One end of a row of `pg_depend`: catalog name, OID, column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct End {
+    catalog: Catalog,
+    oid: u32,
+    column: i32,
+}
+
+/// Index into the names of the catalogs seen; `classid` itself.
+type Catalog = u32;
+
+/// A row of `pg_depend` between objects that `initdb` did not make.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    dependent: End,
+    referenced: End,
+    kind: char,
+}
+
+/// The dependencies and what the class ids in them mean.
+#[derive(Debug, Default)]
+struct Rows {
+    rows: Vec<Row>,
+    names: HashMap<Catalog, String>,
+}
+
+async fn rows(client: &Client) -> Result<Rows, IntrospectError> {
+    // 16384 is FirstNormalObjectId: what is below was made by initdb and is there on every target. Only DEPENDS ON EXTENSION
+    // (x) says something about an object of the user nevertheless: plpgsql is one of initdb's.
+    let sql = "SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype
+                 FROM pg_depend WHERE objid >= 16384 AND (refobjid >= 16384 OR deptype = 'x')";
+    let names = "SELECT oid, relname FROM pg_class
+                  WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r'";
+    let (rows, names) = futures_util::try_join!(client.query(sql, &[]), client.query(names, &[]))?;
+    let mut all = Rows::default();
+    for row in names {
+        all.names.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    for row in rows {
+        let kind: i8 = row.try_get(6)?;
+        all.rows.push(Row {
+            dependent: End { catalog: row.try_get(0)?, oid: row.try_get(1)?, column: row.try_get(2)? },
+            referenced: End { catalog: row.try_get(3)?, oid: row.try_get(4)?, column: row.try_get(5)? },
+            kind: char::from(kind.unsigned_abs()),
+        });
+    }
+    Ok(all)
+}
+
+/// Objects of the catalog that are no objects of the model, by catalog name and OID, and what each stands for. A
+/// stand-in may stand for another (the array of a row type).
+#[derive(Debug, Default)]
+struct StandIns {
+    types: HashMap<u32, ObjectId>,
+    relations: HashMap<u32, ObjectId>,
+    /// Rules that make views, and their views.
+    view_rules: HashMap<u32, u32>,
+}
+
+async fn stand_ins(client: &Client) -> Result<StandIns, IntrospectError> {
+    // Row types stand for their relation, a composite type's relation for the type, arrays for their element, multiranges
+    // for their range.
+    let types = "SELECT t.oid, c.oid, c.relkind = 'c', e.oid, r.rngtypid
+                   FROM pg_type t
+                   LEFT JOIN pg_class c ON c.oid = t.typrelid
+                   LEFT JOIN pg_type e ON e.typarray = t.oid
+                   LEFT JOIN pg_range r ON r.rngmultitypid = t.oid
+                  WHERE t.oid >= 16384 AND (c.oid IS NOT NULL OR e.oid IS NOT NULL OR r.rngtypid IS NOT NULL)";
+    let rules = "SELECT oid, ev_class FROM pg_rewrite WHERE rulename = '_RETURN' AND oid >= 16384";
+    let (types, rules) = futures_util::try_join!(client.query(types, &[]), client.query(rules, &[]))?;
+    let mut found = StandIns::default();
+    let object = |class, oid| ObjectId { class, oid: Oid(oid) };
+    for row in types {
+        let oid: u32 = row.try_get(0)?;
+        let relation: Option<u32> = row.try_get(1)?;
+        let composite: Option<bool> = row.try_get(2)?;
+        let element: Option<u32> = row.try_get(3)?;
+        let range: Option<u32> = row.try_get(4)?;
+        match (relation, composite) {
+            (Some(relation), Some(true)) => {
+                found.relations.insert(relation, object(Class::Type, oid));
+            }
+            (Some(relation), _) => {
+                found.types.insert(oid, object(Class::Relation, relation));
+            }
+            _ => {
+                if let Some(other) = element.or(range) {
+                    found.types.insert(oid, object(Class::Type, other));
+                }
+            }
+        }
+    }
+    for row in rules {
+        found.view_rules.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    Ok(found)
+}
+
+/// What an end of a row turns out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Resolved {
+    id: ObjectId,
+    by_rule: bool,
+}
+
+/// Everything needed to look ends up.
+struct Resolver<'a> {
+    names: &'a HashMap<Catalog, String>,
+    known: BTreeSet<ObjectId>,
+    stand_ins: StandIns,
+    /// Family members and publication members: what they belong to.
+    belongs: HashMap<(Catalog, u32), ObjectId>,
+    /// Members of extensions: their extension.
+    members: HashMap<(Catalog, u32), ObjectId>,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(rows: &'a Rows, stand_ins: StandIns, objects: &[Object]) -> Self {
+        let mut resolver = Self {
+            names: &rows.names,
+            known: objects.iter().map(|object| object.id).collect(),
+            stand_ins,
+            belongs: HashMap::new(),
+            members: HashMap::new(),
+        };
+        for row in &rows.rows {
+            let key = (row.dependent.catalog, row.dependent.oid);
+            let Some(owner) = resolver.direct(row.referenced) else { continue };
+            let is = |catalog: &str| rows.names.get(&row.dependent.catalog).is_some_and(|name| name == catalog);
+            if row.kind == 'e' {
+                resolver.members.insert(key, owner);
+            } else if is("pg_amop") || is("pg_amproc") {
+                // Internal on the class that brought it, automatic on the family it was added to.
+                let fits = match row.kind {
+                    'i' => owner.class == Class::OperatorClass || owner.class == Class::OperatorFamily,
+                    'a' => owner.class == Class::OperatorFamily,
+                    _ => false,
+                };
+                if fits && (row.kind == 'i' || !resolver.belongs.contains_key(&key)) {
+                    resolver.belongs.insert(key, owner);
+                }
+            } else if (is("pg_publication_rel") || is("pg_publication_namespace")) && owner.class == Class::Publication
+            {
+                resolver.belongs.insert(key, owner);
+            }
+        }
+        resolver
+    }
+
+    /// The end as the catalog names it, if its catalog is one of the model's.
+    fn direct(&self, end: End) -> Option<ObjectId> {
+        let class = Class::of_catalog(self.names.get(&end.catalog)?)?;
+        Some(ObjectId { class, oid: Oid(end.oid) })
+    }
+
+    fn resolve(&self, end: End) -> Option<Resolved> {
+        let key = (end.catalog, end.oid);
+        if let Some(owner) = self.belongs.get(&key) {
+            return self.known.contains(owner).then_some(Resolved { id: *owner, by_rule: false });
+        }
+        let direct = self.direct(end);
+        let mut id = direct.or_else(|| self.members.get(&key).copied())?;
+        let mut by_rule = false;
+        // Longest chain: array of a range's multirange; the bound only guards against a damaged catalog.
+        for _ in 0..8 {
+            if self.known.contains(&id) {
+                return Some(Resolved { id, by_rule });
+            }
+            let next = match id.class {
+                Class::Type => self.stand_ins.types.get(&id.oid.0).copied(),
+                Class::Relation => self.stand_ins.relations.get(&id.oid.0).copied(),
+                Class::Rule => {
+                    by_rule = true;
+                    let view = self.stand_ins.view_rules.get(&id.oid.0);
+                    view.map(|oid| ObjectId { class: Class::Relation, oid: Oid(*oid) })
+                }
+                _ => None,
+            };
+            match next {
+                Some(next) => id = next,
+                None => break,
+            }
+        }
+        let extension = self.members.get(&key).filter(|extension| self.known.contains(extension))?;
+        Some(Resolved { id: *extension, by_rule: false })
+    }
+}
+
+fn resolve(rows: &Rows, stand_ins: StandIns, objects: &[Object]) -> Vec<Edge> {
+    let resolver = Resolver::new(rows, stand_ins, objects);
+    let views = |object: &&Object| matches!(&object.body, Body::View(_));
+    let views: BTreeSet<ObjectId> = objects.iter().filter(views).map(|object| object.id).collect();
+    let mut edges = BTreeSet::new();
+    for row in rows.rows.iter().filter(|row| row.kind != 'e') {
+        let (Some(dependent), Some(referenced)) = (resolver.resolve(row.dependent), resolver.resolve(row.referenced))
+        else {
+            continue;
+        };
+        // Every view's rule hangs on its view, before 16 even twice; only columns tell a view that reads itself.
+        let reads = row.kind == 'n' && row.referenced.column > 0;
+        let reads_itself = dependent.by_rule && reads && views.contains(&dependent.id);
+        if dependent.id == referenced.id && !reads_itself {
+            continue;
+        }
+        edges.insert(Edge {
+            dependent: dependent.id,
+            referenced: referenced.id,
+            kind: row.kind,
+            column: row.dependent.column,
+            referenced_column: row.referenced.column,
+            by_rule: dependent.by_rule,
+        });
+    }
+    edges.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::schema::Schema;
+    use crate::catalog::view::View;
+
+    const TYPE: Catalog = 1;
+    const RELATION: Catalog = 2;
+    const RULE: Catalog = 3;
+    const FAMILY: Catalog = 4;
+    const OPERATOR_CLASS: Catalog = 5;
+    const AMOP: Catalog = 6;
+    const EXTENSION: Catalog = 7;
+    const FUNCTION: Catalog = 8;
+    const UNKNOWN: Catalog = 9;
+
+    fn id(class: Class, oid: u32) -> ObjectId {
+        ObjectId { class, oid: Oid(oid) }
+    }
+
+    fn object(class: Class, oid: u32) -> Object {
+        // Only views are looked at more closely; the body of the others does not matter here.
+        Object::new(id(class, oid), "x", Body::Schema(Schema::default()))
+    }
+
+    fn view(oid: u32) -> Object {
+        let body = View { definition: String::new(), columns: Vec::new(), options: Vec::new(), materialized: None };
+        Object::new(id(Class::Relation, oid), "v", Body::View(body))
+    }
+
+    fn row(from: (Catalog, u32, i32), to: (Catalog, u32, i32), kind: char) -> Row {
+        let end = |(catalog, oid, column)| End { catalog, oid, column };
+        Row { dependent: end(from), referenced: end(to), kind }
+    }
+
+    fn resolved(rows: Vec<Row>, objects: &[Object]) -> Vec<(ObjectId, ObjectId, bool)> {
+        let names = [
+            (TYPE, "pg_type"),
+            (RELATION, "pg_class"),
+            (RULE, "pg_rewrite"),
+            (FAMILY, "pg_opfamily"),
+            (OPERATOR_CLASS, "pg_opclass"),
+            (AMOP, "pg_amop"),
+            (EXTENSION, "pg_extension"),
+            (FUNCTION, "pg_proc"),
+            (UNKNOWN, "pg_from_the_future"),
+        ];
+        let names = names.into_iter().map(|(id, name)| (id, name.to_owned())).collect();
+        let mut stand_ins = StandIns::default();
+        // Type 11 is the row type of relation 10, type 12 its array; relation 21 belongs to composite type 20.
+        stand_ins.types.insert(11, id(Class::Relation, 10));
+        stand_ins.types.insert(12, id(Class::Type, 11));
+        stand_ins.relations.insert(21, id(Class::Type, 20));
+        stand_ins.view_rules.insert(31, 30);
+        let edges = resolve(&Rows { rows, names }, stand_ins, objects);
+        edges.into_iter().map(|edge| (edge.dependent, edge.referenced, edge.by_rule)).collect()
+    }
+
+    #[test]
+    fn row_types_arrays_and_composites_stand_for_what_brings_them() {
+        let objects = [object(Class::Relation, 10), object(Class::Type, 20), object(Class::Function, 40)];
+        let rows = vec![row((FUNCTION, 40, 0), (TYPE, 12, 0), 'n'), row((RELATION, 21, 1), (TYPE, 11, 0), 'n')];
+        let function = (id(Class::Function, 40), id(Class::Relation, 10), false);
+        let composite = (id(Class::Type, 20), id(Class::Relation, 10), false);
+        assert_eq!(resolved(rows, &objects), [composite, function]);
+    }
+
+    #[test]
+    fn a_views_rule_is_the_view_and_only_columns_make_it_read_itself() {
+        let objects = [object(Class::Relation, 10), view(30)];
+        let own = vec![row((RULE, 31, 0), (RELATION, 30, 0), 'i'), row((RULE, 31, 0), (RELATION, 30, 0), 'n')];
+        assert_eq!(resolved(own.clone(), &objects), []);
+        let reads = [own, vec![row((RULE, 31, 0), (RELATION, 30, 1), 'n')]].concat();
+        assert_eq!(resolved(reads, &objects), [(id(Class::Relation, 30), id(Class::Relation, 30), true)]);
+    }
+
+    #[test]
+    fn family_members_are_their_class_or_else_their_family() {
+        let objects =
+            [object(Class::OperatorFamily, 50), object(Class::OperatorClass, 51), object(Class::Function, 40)];
+        let function = id(Class::Function, 40);
+        let of_class =
+            vec![row((AMOP, 60, 0), (OPERATOR_CLASS, 51, 0), 'i'), row((AMOP, 60, 0), (FUNCTION, 40, 0), 'n')];
+        assert_eq!(resolved(of_class, &objects), [(id(Class::OperatorClass, 51), function, false)]);
+        let loose = vec![row((AMOP, 60, 0), (FUNCTION, 40, 0), 'n'), row((AMOP, 60, 0), (FAMILY, 50, 0), 'a')];
+        assert_eq!(resolved(loose, &objects), [(id(Class::OperatorFamily, 50), function, false)]);
+    }
+
+    #[test]
+    fn members_that_are_not_in_the_model_stand_for_their_extension() {
+        let objects = [object(Class::Extension, 70), object(Class::Relation, 10)];
+        let members = vec![row((TYPE, 90, 0), (EXTENSION, 70, 0), 'e'), row((UNKNOWN, 91, 0), (EXTENSION, 70, 0), 'e')];
+        let uses = vec![row((RELATION, 10, 1), (TYPE, 90, 0), 'n'), row((RELATION, 10, 1), (UNKNOWN, 91, 0), 'n')];
+        let edges = resolved([members, uses].concat(), &objects);
+        assert_eq!(edges, [(id(Class::Relation, 10), id(Class::Extension, 70), false)]);
+        let strangers = vec![row((RELATION, 10, 0), (UNKNOWN, 92, 0), 'n'), row((TYPE, 93, 0), (RELATION, 10, 0), 'n')];
+        assert_eq!(resolved(strangers, &objects), []);
+    }
+}

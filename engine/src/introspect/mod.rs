@@ -1,0 +1,119 @@
+//! System catalogs to the model, one file per object class.
+//!
+//! Every reader asks one or a few questions for the whole database, never one per object, inside the holder's
+//! transaction with an empty `search_path`, so that whatever the server deparses comes out qualified.
+
+pub mod access_method;
+pub mod acl;
+pub mod cast;
+pub mod census;
+pub mod collation;
+pub mod comment;
+pub mod constraint;
+pub mod conversion;
+pub mod database;
+pub mod default_acl;
+pub mod depend;
+mod error;
+pub mod event_trigger;
+pub mod extension;
+pub mod features;
+pub mod foreign;
+pub mod function;
+pub mod heads;
+pub mod index;
+pub mod language;
+pub mod large_object;
+mod named;
+pub mod operator;
+pub mod policy;
+pub mod publication;
+mod relation;
+mod rows;
+pub mod rule;
+pub mod schema;
+pub mod sequence;
+pub mod statistics;
+pub mod subscription;
+pub mod table;
+pub mod text_search;
+pub mod transform;
+pub mod trigger;
+pub mod typ;
+pub mod view;
+
+use futures_util::future::{BoxFuture, FutureExt, try_join_all};
+use tokio_postgres::Client;
+
+use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
+
+pub use error::IntrospectError;
+pub use features::{Feature, Features};
+
+/// Reads the whole catalog. The caller has opened the transaction (REPEATABLE READ READ ONLY, under the dump's snapshot) and
+/// set `search_path` to nothing; nothing is changed here.
+pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
+    let server = database::facts(client).await?;
+    let features = Features::of(server.version);
+    // All questions are sent at once; the server answers them in turn.
+    let classes = try_join_all(classes(client, &features));
+    let (database, heads, classes) =
+        futures_util::try_join!(database::read(client, &features), heads::Heads::read(client, &features), classes)?;
+    let mut objects: Vec<Object> = classes.into_iter().flatten().collect();
+    for object in &mut objects {
+        heads.apply(object);
+    }
+    sort(&mut objects);
+    let (edges, unsupported) = futures_util::try_join!(depend::read(client, &objects), census::read(client, &objects))?;
+    Ok(Catalog { server, database, objects, edges, unsupported })
+}
+
+type Answer<'a> = BoxFuture<'a, Result<Vec<Object>, IntrospectError>>;
+
+/// One reader per class.
+fn classes<'a>(client: &'a Client, features: &'a Features) -> Vec<Answer<'a>> {
+    vec![
+        schema::read(client, features).boxed(),
+        extension::read(client, features).boxed(),
+        typ::read(client, features).boxed(),
+        function::read(client, features).boxed(),
+        table::read(client, features).boxed(),
+        sequence::read(client, features).boxed(),
+        view::read(client, features).boxed(),
+        index::read(client, features).boxed(),
+        constraint::read(client, features).boxed(),
+        trigger::read(client, features).boxed(),
+        rule::read(client, features).boxed(),
+        policy::read(client, features).boxed(),
+        statistics::read(client, features).boxed(),
+        publication::read(client, features).boxed(),
+        event_trigger::read(client, features).boxed(),
+        foreign::read(client, features).boxed(),
+        default_acl::read(client, features).boxed(),
+        large_object::read(client, features).boxed(),
+        acl::system(client).boxed(),
+        cast::read(client, features).boxed(),
+        collation::read(client, features).boxed(),
+        conversion::read(client, features).boxed(),
+        language::read(client, features).boxed(),
+        operator::read(client, features).boxed(),
+        access_method::read(client, features).boxed(),
+        text_search::read(client, features).boxed(),
+        transform::read(client, features).boxed(),
+        subscription::read(client, features).boxed(),
+    ]
+}
+
+/// Puts objects in an order that the same schema always gives: class, schema, name, arguments, parent's name.
+fn sort(objects: &mut [Object]) {
+    let names: std::collections::HashMap<ObjectId, String> =
+        objects.iter().filter(|object| object.id.class == Class::Relation).map(|o| (o.id, o.name.clone())).collect();
+    objects.sort_by_cached_key(|object| {
+        let arguments = match &object.body {
+            Body::Function(function) => function.identity_arguments.clone(),
+            _ => String::new(),
+        };
+        let parent = object.parent.and_then(|id| names.get(&id)).cloned();
+        (object.id.class, object.schema.clone(), object.name.clone(), arguments, parent, object.id.oid)
+    });
+}

@@ -1,0 +1,42 @@
+//! Rows as JSON objects: the server names the columns, serde puts them in place, and a column that an older major
+//! lacks is simply absent. Keeps the step from row to model pure.
+
+use serde::de::DeserializeOwned;
+use tokio_postgres::Client;
+
+use super::IntrospectError;
+
+/// Runs `SELECT to_json(r)::text FROM (query) r` and reads every row as a `T`. OIDs must be cast to `int8`.
+pub(super) async fn rows<T: DeserializeOwned>(
+    client: &Client,
+    what: &'static str,
+    query: &str,
+) -> Result<Vec<T>, IntrospectError> {
+    let wrapped = format!("SELECT pg_catalog.to_json(r)::pg_catalog.text FROM ({query}) r");
+    let answer = client.query(&wrapped, &[]).await?;
+    answer.iter().map(|row| parse(what, row.try_get(0)?)).collect()
+}
+
+/// One row.
+fn parse<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, IntrospectError> {
+    serde_json::from_str(text).map_err(|source| IntrospectError::Shape { what, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Row {
+        oid: u32,
+        #[serde(default)]
+        newer: Option<String>,
+    }
+
+    #[test]
+    fn absent_columns_are_none_and_bad_rows_name_what_was_read() {
+        assert_eq!(parse::<Row>("x", r#"{"oid":4294967295}"#).ok(), Some(Row { oid: u32::MAX, newer: None }));
+        let error = parse::<Row>("casts", "{}").map_err(|e| e.to_string());
+        assert_eq!(error, Err("a row of casts does not have the expected shape".to_owned()));
+    }
+}

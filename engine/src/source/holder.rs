@@ -1,0 +1,151 @@
+//! The snapshot's holder: one connection whose transaction exported the snapshot and keeps the locks.
+//!
+//! Manual: "Snapshot Synchronization Functions". An exported snapshot lives as long as this transaction; lanes and the
+//! catalog reader may import it only meanwhile. The transaction is REPEATABLE READ and READ ONLY: that we never write is
+//! the server's promise too. (Not SERIALIZABLE DEFERRABLE: it could wait for ever and does not exist on standbys.)
+//!
+//! The holder is a raw lane, so that it can copy a table itself when queued DDL keeps other lanes from locking it.
+
+use std::time::Instant;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::lane::{LaneOptions, SnapshotLane};
+use super::reader::CatalogReader;
+use super::{error::failed, pooler, settings};
+use crate::connect::{self, CancelToken, Lane, Role};
+use crate::error::{Error, Kind, Result};
+use crate::ids::ServerVersion;
+
+/// Owns the exporting transaction. Dropping it ends the transaction and the snapshot.
+#[must_use]
+pub struct Holder {
+    lane: Mutex<Lane>,
+    version: ServerVersion,
+    snapshot: String,
+    encoding: String,
+    search_path: Vec<String>,
+    since: Instant,
+    options: LaneOptions,
+    cancel: CancelToken,
+}
+
+/// A session that is waiting for one of our locks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Its server process.
+    pub pid: i32,
+    /// Table it wants.
+    pub table: String,
+    /// Lock mode it wants.
+    pub mode: String,
+}
+
+impl Holder {
+    /// Connects, refuses transaction poolers, begins, exports, and opens the catalog reader in the same snapshot.
+    pub async fn open(options: &LaneOptions) -> Result<(Self, CatalogReader)> {
+        let session = connect::session(&options.connect, Role::Source).await?;
+        // Everything else goes to the very server that answered first: snapshots do not travel.
+        let options = LaneOptions { connect: session.pinned(), ..options.clone() };
+        let mut lane = connect::lane(&options.connect, Role::Source).await?;
+        pooler::refuse_transaction_mode(&mut lane, &session).await?;
+        let version = lane.version();
+        let path = session.query_one("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]", &[]).await;
+        let search_path = path.map_err(|error| failed("reading the search path", error))?.get(0);
+        let reading = settings::reading(version, options.row_security);
+        let entry = format!("{reading}; {}", settings::UNCONVERTED);
+        lane.execute(&entry).await.map_err(|error| error.context("preparing the snapshot's connection"))?;
+        lane.execute(&begin(&options)).await.map_err(|error| error.context("beginning the snapshot transaction"))?;
+        let encoding = single(&mut lane, "SELECT pg_catalog.getdatabaseencoding()").await?;
+        let snapshot = single(&mut lane, "SELECT pg_catalog.pg_export_snapshot()").await?;
+        let entry = format!(
+            "{}; {}; SET TRANSACTION SNAPSHOT {}",
+            settings::reading(version, options.row_security),
+            begin(&options),
+            crate::sql::quote_literal(&snapshot)
+        );
+        let joined = session.batch_execute(&entry).await;
+        joined.map_err(|error| failed("joining the snapshot", error))?;
+        let cancel = lane.cancel_token();
+        let holder = Self {
+            cancel,
+            lane: Mutex::new(lane),
+            version,
+            snapshot,
+            encoding,
+            search_path,
+            since: Instant::now(),
+            options,
+        };
+        Ok((holder, CatalogReader::new(session)))
+    }
+
+    /// Version of the server.
+    pub fn version(&self) -> ServerVersion {
+        self.version
+    }
+
+    /// The snapshot's exported name.
+    pub fn snapshot(&self) -> &str {
+        &self.snapshot
+    }
+
+    /// The database's encoding.
+    pub fn encoding(&self) -> &str {
+        &self.encoding
+    }
+
+    /// The connection's own search path before it was emptied: what unqualified table patterns see.
+    pub fn search_path(&self) -> &[String] {
+        &self.search_path
+    }
+
+    /// When the snapshot was taken.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// The holder's own lane, for locks and for tables that nobody else can lock any more.
+    pub async fn lane(&self) -> MutexGuard<'_, Lane> {
+        self.lane.lock().await
+    }
+
+    /// Shows that the transaction lives, and who waits for its locks: run it every few seconds. A failure means that the
+    /// snapshot is gone.
+    pub async fn watch(&self) -> Result<Vec<Blocked>> {
+        let sql = "SELECT w.pid, w.relation::pg_catalog.regclass, w.mode FROM pg_catalog.pg_locks w \
+                   WHERE NOT w.granted AND w.relation IS NOT NULL \
+                   AND pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(w.pid)) ORDER BY w.pid";
+        let rows = self.lane.lock().await.execute(sql).await;
+        let rows = rows.map_err(|error| error.context("keeping the snapshot"))?;
+        Ok(rows.into_iter().filter_map(blocked).collect())
+    }
+
+    /// Ends what the holder is waiting for (a lock), so that an abandoned run leaves nothing queued on the server. It is
+    /// an attempt: a failure changes nothing.
+    pub async fn cancel(&self) {
+        let _ = self.cancel.cancel().await;
+    }
+
+    /// A new lane in this snapshot.
+    pub async fn open_lane(&self) -> Result<SnapshotLane> {
+        SnapshotLane::open(&self.options, Some(&self.snapshot)).await
+    }
+}
+
+fn begin(options: &LaneOptions) -> String {
+    let role = options.role.as_ref().map(|role| format!("SET ROLE {}; ", crate::sql::quote_ident(role)));
+    format!("{}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", role.unwrap_or_default())
+}
+
+async fn single(lane: &mut Lane, sql: &str) -> Result<String> {
+    let rows = lane.execute(sql).await.map_err(|error| error.context("exporting a snapshot"))?;
+    let value = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
+    value.ok_or_else(|| Error::new(Kind::Source, "the server answered a query without a row"))
+}
+
+fn blocked(row: Vec<Option<String>>) -> Option<Blocked> {
+    let mut fields = row.into_iter();
+    let mut next = || fields.next().flatten();
+    Some(Blocked { pid: next()?.parse().ok()?, table: next()?, mode: next()? })
+}

@@ -1,0 +1,39 @@
+//! Is there a pooler in between, and of which kind?
+//!
+//! In transaction mode a pooler lends a server connection for one transaction only: two of our connections, open at once
+//! and idle, are then served by the same backend process. On a direct connection or a session-mode pooler two open
+//! connections never share one.
+
+use tokio_postgres::SimpleQueryMessage;
+
+use crate::connect::{Lane, Session};
+use crate::error::Result;
+use crate::source::error::{SourceError, failed};
+
+const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
+
+/// Refuses transaction-mode (and statement-mode) poolers; both connections are open, idle and in no transaction.
+pub async fn refuse_transaction_mode(lane: &mut Lane, session: &Session) -> Result<()> {
+    let before = lane_backend(lane).await?;
+    let other = session_backend(session).await?;
+    let after = lane_backend(lane).await?;
+    if before == other || before != after {
+        return Err(SourceError::TransactionPooler.into());
+    }
+    Ok(())
+}
+
+async fn lane_backend(lane: &mut Lane) -> Result<Option<String>> {
+    let rows = lane.execute(BACKEND).await.map_err(|error| error.context("asking for the server process"))?;
+    Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
+}
+
+/// By the simple protocol, because a pooler may not know our prepared statements.
+async fn session_backend(session: &Session) -> Result<Option<String>> {
+    let messages =
+        session.simple_query(BACKEND).await.map_err(|error| failed("asking for the server process", error))?;
+    Ok(messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    }))
+}

@@ -1,0 +1,64 @@
+//! What our sessions on a source set, and why.
+//!
+//! Rows must come out the same whoever asks, wherever: time zone, number and date styles are pinned (promise 11).
+//! Nothing may end a long copy but us: timeouts are off for our sessions only. Nothing may start in the middle of a
+//! table: synchronized scans are off, or the same table would give other chunk bytes every night.
+//! Manual: "Client Connection Defaults".
+
+use crate::ids::ServerVersion;
+
+/// Settings that decide how rows and expressions are written; loads use the same ones to read them back.
+pub const ROW_STYLE: &[(&str, &str)] = &[
+    ("DateStyle", "ISO, YMD"),
+    ("IntervalStyle", "postgres"),
+    ("TimeZone", "UTC"),
+    ("extra_float_digits", "3"),
+    ("bytea_output", "hex"),
+    ("lc_monetary", "C"),
+    ("xmlbinary", "base64"),
+    ("standard_conforming_strings", "on"),
+];
+
+/// Where a database has no encoding its bytes may be no text: they pass unconverted. Binary rows follow `client_encoding`,
+/// not the option of COPY.
+pub const UNCONVERTED: &str = "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
+     WHERE pg_catalog.getdatabaseencoding() = 'SQL_ASCII'";
+
+/// Timeouts with the first major that has them.
+pub const TIMEOUTS: &[(&str, u32)] = &[
+    ("statement_timeout", 9),
+    ("lock_timeout", 9),
+    ("idle_in_transaction_session_timeout", 9),
+    ("idle_session_timeout", 14),
+    ("transaction_timeout", 17),
+];
+
+/// One string of `SET` statements for a session that reads.
+pub fn reading(version: ServerVersion, row_security: bool) -> String {
+    let mut sql = String::from("SET client_encoding = 'UTF8'; SET search_path = ''; SET quote_all_identifiers = off");
+    sql.push_str("; SET synchronize_seqscans = off");
+    sql.push_str(if row_security { "; SET row_security = on" } else { "; SET row_security = off" });
+    for (name, value) in ROW_STYLE {
+        sql.push_str(&format!("; SET {name} = '{value}'"));
+    }
+    for (name, since) in TIMEOUTS {
+        if version.major() >= *since {
+            sql.push_str(&format!("; SET {name} = 0"));
+        }
+    }
+    sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_settings_that_the_version_has() {
+        let old = reading(ServerVersion::from_major(13), false);
+        assert!(!old.contains("idle_session_timeout") && !old.contains("transaction_timeout"));
+        let new = reading(ServerVersion::from_major(18), false);
+        assert!(new.contains("SET idle_session_timeout = 0") && new.contains("SET transaction_timeout = 0"));
+        assert!(new.contains("row_security = off"));
+    }
+}
