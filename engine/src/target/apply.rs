@@ -1,0 +1,432 @@
+//! Running entries of the table of contents.
+//!
+//! The quick way: many entries in one transaction and one round trip, each with its progress row. When that fails, its
+//! entries run one by one; what still fails is a loss with its reason, or the end with `--exit-on-error`. Within an entry
+//! the creation is vital: without it the whole entry is lost; an owner or a grant that cannot be set loses only itself.
+
+use super::facts::Known;
+use super::progress;
+use crate::connect::{self, Lane, ServerError};
+use crate::ddl::{Entry, EntryKind};
+use crate::error::{Error, Kind, Result};
+use crate::sql::quote_literal;
+
+/// Something that could not be carried.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Lost {
+    /// Class, e.g. `INDEX`.
+    pub class: String,
+    /// Qualified name.
+    pub name: String,
+    /// Why; no row values.
+    pub reason: String,
+}
+
+/// How entries are run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// `--no-owner`.
+    pub no_owner: bool,
+    /// `--no-tablespaces`.
+    pub no_tablespaces: bool,
+    /// `--exit-on-error`.
+    pub exit_on_error: bool,
+}
+
+/// An entry ready to run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Prepared {
+    /// Its number; it is written down under it.
+    pub id: u32,
+    /// Class for messages.
+    pub class: String,
+    /// Qualified name for messages.
+    pub name: String,
+    statements: Vec<Statement>,
+    lost: Vec<Lost>,
+    secret: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Statement {
+    sql: String,
+    /// Without it the entry is nothing.
+    vital: bool,
+}
+
+/// What became of an entry.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Applied {
+    /// What it lost.
+    pub lost: Vec<Lost>,
+}
+
+/// Qualified name of an entry's object for people.
+pub fn display_name(entry: &Entry) -> String {
+    match &entry.schema {
+        Some(schema) => format!("{schema}.{}", entry.name),
+        None => entry.name.clone(),
+    }
+}
+
+impl Prepared {
+    /// Fits an entry to the target: what refers to names the target does not have is left out by name.
+    pub fn new(entry: &Entry, rules: Rules, known: &Known) -> Self {
+        let mut prepared = Self {
+            id: entry.id,
+            class: entry.desc.clone(),
+            name: display_name(entry),
+            statements: Vec::new(),
+            lost: Vec::new(),
+            secret: entry.secret,
+        };
+        let losses = entry.losses.iter().map(|reason| prepared.lose(&entry.desc, reason.clone()));
+        prepared.lost = losses.collect();
+        prepared.add_placement(entry, rules, known);
+        prepared.add_owner(entry, rules, known);
+        prepared
+    }
+
+    /// What is lost whatever the server says.
+    pub fn lost(&self) -> &[Lost] {
+        &self.lost
+    }
+
+    /// A drop of `--clean`: quite separate from the rest of its entry.
+    pub fn drop(entry: &Entry, sql: String) -> Self {
+        Self {
+            id: entry.id,
+            class: format!("DROP {}", entry.desc),
+            name: display_name(entry),
+            statements: vec![Statement { sql, vital: true }],
+            lost: Vec::new(),
+            secret: false,
+        }
+    }
+
+    fn lose(&self, class: &str, reason: String) -> Lost {
+        Lost { class: class.to_owned(), name: self.name.clone(), reason }
+    }
+
+    /// The creation, between settings of tablespace and access method where those are not the defaults.
+    fn add_placement(&mut self, entry: &Entry, rules: Rules, known: &Known) {
+        let mut settings = Vec::new();
+        if let Some(name) = entry.tablespace.as_ref().filter(|_| !rules.no_tablespaces) {
+            if known.tablespaces.contains(name) {
+                settings.push(("default_tablespace", name.clone(), ""));
+            } else {
+                let reason = format!("tablespace {name} is not on the target: the default one is used");
+                self.lost.push(self.lose("TABLESPACE", reason));
+            }
+        }
+        if let Some(name) = &entry.access_method {
+            if known.access_methods.contains(name) {
+                settings.push(("default_table_access_method", name.clone(), "heap"));
+            } else {
+                let reason = format!("access method {name} is not on the target: heap is used");
+                self.lost.push(self.lose("ACCESS METHOD", reason));
+            }
+        }
+        let vital = entry.kind != EntryKind::Acl;
+        let set = |name: &str, value: &str| Statement {
+            sql: format!("SET LOCAL {name} = {}", quote_literal(value)),
+            vital: true,
+        };
+        self.statements.extend(settings.iter().map(|(name, value, _)| set(name, value)));
+        self.statements.extend(entry.create.iter().map(|sql| Statement { sql: sql.clone(), vital }));
+        self.statements.extend(settings.iter().map(|(name, _, default)| set(name, default)));
+    }
+
+    fn add_owner(&mut self, entry: &Entry, rules: Rules, known: &Known) {
+        let Some(sql) = entry.set_owner.as_ref().filter(|_| !rules.no_owner) else { return };
+        match &entry.owner {
+            Some(owner) if !known.roles.contains(owner) => {
+                let reason = format!("role {owner} is not on the target: the restoring role keeps the {}", entry.desc);
+                self.lost.push(self.lose("OWNER", reason));
+            }
+            _ => self.statements.push(Statement { sql: sql.clone(), vital: false }),
+        }
+    }
+
+    /// Everything at once, the progress row first.
+    fn push_all(&self, sql: &mut String, written_down: bool) {
+        if written_down {
+            push(sql, &progress::entry_done(self.id));
+            self.lost.iter().for_each(|lost| push(sql, &progress::loss(lost)));
+        }
+        self.statements.iter().for_each(|statement| push(sql, &statement.sql));
+    }
+
+    fn failed(&self, error: Error) -> Error {
+        let what = format!("{} {}", self.class, self.name);
+        let hint = connect::server_error(&error).map(|server| advice(&server.code, &self.class));
+        let error = match self.secret {
+            // The server may quote the statement, and the statement holds a password.
+            true => Error::new(Kind::Target, format!("{what}: the server refused it")),
+            false => error.context(what),
+        };
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
+    fn lost_by(&self, server: &ServerError) -> Lost {
+        let reason = if self.secret { format!("refused by the server ({})", server.code) } else { reason(server) };
+        Lost { class: self.class.clone(), name: self.name.clone(), reason }
+    }
+}
+
+/// Whether entries are written down in the target; drops are not, one by one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WrittenDown {
+    /// Each with its own progress row.
+    Each,
+    /// Not at all: whoever calls does it.
+    No,
+}
+
+/// Runs `first` and then entries in one transaction or not at all: false if the server refused any of it.
+pub async fn all_at_once(lane: &mut Lane, first: &str, entries: &[Prepared]) -> Result<bool> {
+    let mut sql = String::from("BEGIN");
+    push(&mut sql, first);
+    entries.iter().for_each(|entry| entry.push_all(&mut sql, false));
+    push(&mut sql, "COMMIT");
+    match lane.execute(&sql).await {
+        Ok(_) => Ok(true),
+        Err(error) => rollback(lane, error).await.map(|_| false),
+    }
+}
+
+/// Runs entries in order, all in one transaction if that works, else one by one.
+pub async fn run_batch(lane: &mut Lane, batch: &[Prepared], rules: Rules, how: WrittenDown) -> Result<Applied> {
+    if batch.len() > 1 {
+        let mut sql = String::from("BEGIN");
+        batch.iter().for_each(|entry| entry.push_all(&mut sql, how == WrittenDown::Each));
+        push(&mut sql, "COMMIT");
+        match lane.execute(&sql).await {
+            Ok(_) => return Ok(Applied { lost: batch.iter().flat_map(|entry| entry.lost.clone()).collect() }),
+            Err(error) => {
+                let error = rollback(lane, error).await?;
+                // Cancelled, or the server is in trouble: one by one would be no better.
+                if connect::sqlstate(&error).is_some_and(ends_the_run) {
+                    return Err(error);
+                }
+            }
+        };
+    }
+    let mut applied = Applied::default();
+    for entry in batch {
+        applied.lost.extend(run_one(lane, entry, rules, how).await?.lost);
+    }
+    Ok(applied)
+}
+
+/// Runs one entry in a transaction of its own.
+pub async fn run_one(lane: &mut Lane, entry: &Prepared, rules: Rules, how: WrittenDown) -> Result<Applied> {
+    let mut sql = String::from("BEGIN");
+    entry.push_all(&mut sql, how == WrittenDown::Each);
+    push(&mut sql, "COMMIT");
+    let error = match lane.execute(&sql).await {
+        Ok(_) => return Ok(Applied { lost: entry.lost.clone() }),
+        Err(error) => rollback(lane, error).await?,
+    };
+    if progress::is_done_already(&error) {
+        return Ok(Applied { lost: entry.lost.clone() });
+    }
+    if rules.exit_on_error || connect::sqlstate(&error).is_some_and(ends_the_run) {
+        return Err(entry.failed(error));
+    }
+    run_in_steps(lane, entry, how).await
+}
+
+/// Statement by statement, each behind a savepoint, keeping what works.
+async fn run_in_steps(lane: &mut Lane, entry: &Prepared, how: WrittenDown) -> Result<Applied> {
+    let mut lost = entry.lost.clone();
+    lane.execute("BEGIN").await?;
+    for statement in &entry.statements {
+        let sql = format!("SAVEPOINT step; {}; RELEASE SAVEPOINT step", statement.sql);
+        let Err(error) = lane.execute(&sql).await else { continue };
+        let Some(server) = connect::server_error(&error).cloned().filter(|_| lane.is_usable()) else {
+            return Err(error);
+        };
+        lost.push(entry.lost_by(&server));
+        if statement.vital {
+            lane.execute("ROLLBACK; BEGIN").await?;
+            break;
+        }
+        lane.execute("ROLLBACK TO SAVEPOINT step").await?;
+    }
+    let mut sql = String::new();
+    if how == WrittenDown::Each {
+        sql.push_str(&progress::entry_done(entry.id));
+        lost.iter().for_each(|lost| push(&mut sql, &progress::loss(lost)));
+        sql.push_str("; ");
+    }
+    sql.push_str("COMMIT");
+    match lane.execute(&sql).await {
+        Ok(_) => Ok(Applied { lost }),
+        Err(error) => {
+            // Deferred checks fail here, with everything that was kept.
+            let error = rollback(lane, error).await?;
+            Err(entry.failed(error))
+        }
+    }
+}
+
+/// After a failure: ends the transaction and gives the failure back as `Ok` if the server refused something; a lost
+/// connection stays an error.
+async fn rollback(lane: &mut Lane, error: Error) -> Result<Error> {
+    if connect::server_error(&error).is_none() || !lane.is_usable() || error.is_passing() {
+        return Err(error);
+    }
+    lane.execute("ROLLBACK").await?;
+    Ok(error)
+}
+
+fn push(sql: &mut String, statement: &str) {
+    if !sql.is_empty() {
+        sql.push_str(";\n");
+    }
+    sql.push_str(statement);
+}
+
+/// Why a server refused something, without values of rows: messages of data errors quote them.
+pub fn reason(server: &ServerError) -> String {
+    match server.code.get(..2) {
+        Some("22" | "23") => {
+            let constraint = server.constraint.as_ref().map(|name| format!(" (constraint {name})"));
+            let what = match server.code.as_str() {
+                "23505" => "there are duplicate keys",
+                "23503" => "rows refer to rows that do not exist",
+                "23514" => "rows violate a check",
+                "23502" => "a value is null where it must not be",
+                _ => "the target refuses a value",
+            };
+            format!("{what}{} (SQLSTATE {})", constraint.unwrap_or_default(), server.code)
+        }
+        _ => format!("{} (SQLSTATE {})", server.message, server.code),
+    }
+}
+
+/// Whether an error is the server's own trouble (no disk, no memory, shutting down, read-only) rather than a refusal of one
+/// thing: then everything that follows would fail too.
+pub fn ends_the_run(code: &str) -> bool {
+    matches!(code.get(..2), Some("53" | "57" | "08")) || matches!(code, "58030" | "25006")
+}
+
+/// What to do about an error, by SQLSTATE (manual: "PostgreSQL Error Codes").
+pub fn advice(code: &str, class: &str) -> &'static str {
+    match (code, class) {
+        ("58P01" | "0A000" | "22023", "EXTENSION") => {
+            "Install the extension on the target server (its packages, or the platform's list of extensions), or leave it \
+             out with -l and -L."
+        }
+        ("42704", "ACL" | "DEFAULT ACL" | "OWNER") => {
+            "Create the role on the target, or use --no-owner and --no-privileges."
+        }
+        ("42501", _) => "Restore as the owner or a superuser, or use --no-owner, --no-privileges or --role.",
+        ("42P06" | "42P07" | "42710" | "42723", _) => "It exists already: use --clean, or leave it out with -l and -L.",
+        ("53100", _) => "The target's disk is full: make room and run the same command again to continue.",
+        ("53200", _) => "The target is out of memory: lower --jobs or its maintenance_work_mem.",
+        ("23503" | "23505" | "23514", _) => {
+            "The rows in the dump do not satisfy it, so they did not in the source either: mend them there, or add it by hand."
+        }
+        _ => "Run the same command again to continue after mending the cause, or leave the entry out with -l and -L.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ddl::Section;
+
+    fn entry() -> Entry {
+        Entry {
+            id: 5,
+            kind: EntryKind::Create,
+            desc: "TABLE".into(),
+            section: Section::PreData,
+            schema: Some("s".into()),
+            name: "t".into(),
+            owner: Some("alice".into()),
+            object: None,
+            relation: None,
+            create: vec!["CREATE TABLE s.t ()".into()],
+            set_owner: Some("ALTER TABLE s.t OWNER TO alice".into()),
+            drop: None,
+            depends: vec![],
+            locks: vec![],
+            tablespace: None,
+            access_method: None,
+            secret: false,
+            losses: vec![],
+        }
+    }
+
+    fn known() -> Known {
+        Known {
+            roles: ["alice".to_owned()].into(),
+            tablespaces: ["fast".to_owned()].into(),
+            access_methods: ["heap".to_owned()].into(),
+        }
+    }
+
+    fn sql(entry: &Entry, rules: Rules) -> (String, Vec<Lost>) {
+        let prepared = Prepared::new(entry, rules, &known());
+        let mut sql = String::new();
+        prepared.push_all(&mut sql, true);
+        (sql, prepared.lost)
+    }
+
+    #[test]
+    fn progress_creation_and_owner_in_one_go() {
+        let (all, lost) = sql(&entry(), Rules::default());
+        let expected = "INSERT INTO _pgfreight.entry VALUES (5);\nCREATE TABLE s.t ();\nALTER TABLE s.t OWNER TO alice";
+        assert_eq!((all.as_str(), lost.len()), (expected, 0));
+        let (all, _) = sql(&entry(), Rules { no_owner: true, ..Rules::default() });
+        assert!(!all.contains("OWNER"));
+    }
+
+    #[test]
+    fn missing_names_are_losses_and_defaults_stand_in() {
+        let entry = Entry {
+            owner: Some("bob".into()),
+            tablespace: Some("slow".into()),
+            access_method: Some("columnar".into()),
+            ..entry()
+        };
+        let (all, lost) = sql(&entry, Rules::default());
+        let classes: Vec<_> = lost.iter().map(|lost| lost.class.as_str()).collect();
+        assert_eq!(classes, ["TABLESPACE", "ACCESS METHOD", "OWNER"]);
+        assert!(!all.contains("slow'") && !all.contains("SET LOCAL"), "{all}");
+    }
+
+    #[test]
+    fn placement_is_set_around_the_creation() {
+        let entry = Entry { tablespace: Some("fast".into()), ..entry() };
+        let (all, lost) = sql(&entry, Rules::default());
+        assert!(all.contains("SET LOCAL default_tablespace = 'fast';\nCREATE TABLE"), "{all}");
+        assert!(all.contains("CREATE TABLE s.t ();\nSET LOCAL default_tablespace = ''"), "{all}");
+        assert!(lost.is_empty());
+        assert!(!sql(&entry, Rules { no_tablespaces: true, ..Rules::default() }).0.contains("SET LOCAL"));
+    }
+
+    #[test]
+    fn reasons_hold_no_row_values() {
+        let server = ServerError {
+            severity: "ERROR".into(),
+            code: "22P02".into(),
+            message: "invalid input syntax for type integer: \"secret\"".into(),
+            detail: Some("secret".into()),
+            hint: None,
+            where_: Some("secret".into()),
+            schema: None,
+            table: None,
+            column: None,
+            constraint: None,
+            copy_line: None,
+        };
+        assert!(!reason(&server).contains("secret"));
+    }
+}

@@ -1,0 +1,55 @@
+//! The statements around the load of one chunk.
+//!
+//! A table's chunk: begin, write the chunk down, COPY, commit. Large objects take a detour through a temporary table, in the
+//! same transaction.
+
+use super::progress;
+use crate::format::contents::{DataKind, TableData};
+use crate::source::copy_out;
+use crate::sql;
+
+/// Encoding of rows that the server neither knows nor converts.
+const NO_ENCODING: &str = "SQL_ASCII";
+
+/// Opens the transaction of a chunk and writes the chunk down in it.
+pub fn begin(table: &TableData, load: usize, chunk: usize, encoding: &str) -> String {
+    let mut sql = format!("BEGIN; {}", progress::chunk_done(load, chunk));
+    if encoding == NO_ENCODING {
+        // Binary rows follow client_encoding, not the option of COPY: bytes of no encoding pass unconverted.
+        sql.push_str("; SET LOCAL client_encoding = 'SQL_ASCII'");
+    }
+    if table.kind == DataKind::LargeObjects {
+        sql.push_str(
+            "; CREATE TEMPORARY TABLE _pgfreight_pages (loid pg_catalog.oid, page pg_catalog.int8, \
+             bytes pg_catalog.bytea) ON COMMIT DROP",
+        );
+    }
+    sql
+}
+
+/// The COPY itself; columns are always named.
+pub fn copy(table: &TableData, encoding: &str) -> String {
+    let options = copy_out::options(table.format, encoding);
+    if table.kind == DataKind::LargeObjects {
+        return format!("COPY pg_temp._pgfreight_pages (loid, page, bytes) FROM STDIN{options}");
+    }
+    let name = sql::qualified(Some(&table.schema), &table.name);
+    let columns: Vec<_> = table.columns.iter().map(|column| sql::quote_ident(column)).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+    format!("COPY {name}{columns} FROM STDIN{options}")
+}
+
+/// What follows the COPY, the end of the transaction included.
+pub fn end(table: &TableData) -> String {
+    if table.kind != DataKind::LargeObjects {
+        return "COMMIT".to_owned();
+    }
+    let page = copy_out::LARGE_OBJECT_PAGE;
+    // Objects exist already unless only data is restored.
+    format!(
+        "SELECT pg_catalog.count(pg_catalog.lo_create(loid)) FROM (SELECT DISTINCT loid FROM pg_temp._pgfreight_pages) p \
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = p.loid); \
+         SELECT pg_catalog.count(*) FROM (SELECT pg_catalog.lo_put(loid, page * {page}, bytes) \
+         FROM pg_temp._pgfreight_pages WHERE pg_catalog.length(bytes) > 0 OFFSET 0) p; COMMIT"
+    )
+}

@@ -1,0 +1,233 @@
+//! How far a restore has come, kept in the target (promise 6).
+//!
+//! Schema `_pgfreight`, made before anything else and dropped at the end:
+//!
+//! | table | a row says |
+//! |---|---|
+//! | `run` | this database is being restored from this dump with these options |
+//! | `entry` | this entry of the table of contents was run (0: the drops of `--clean`) |
+//! | `chunk` | this chunk of this table was loaded |
+//! | `loss` | an entry that was run could not be carried; kept so that a continued run reports it too |
+//!
+//! Every row commits together with what it speaks of. Rows are inserted first in their transaction: when a connection is
+//! lost in the middle of a commit, the next attempt waits for the old transaction's end at the primary key and then knows
+//! what became of it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::apply::Lost;
+use crate::connect::{self, Lane};
+use crate::error::{Error, Kind, Result};
+use crate::ids::{Digest, DumpId};
+use crate::sql::quote_literal;
+
+/// The schema's name.
+pub const SCHEMA: &str = "_pgfreight";
+
+/// Version of the tables; another one is refused.
+const FORMAT: u32 = 1;
+
+/// The entry number that stands for the drops of `--clean`.
+pub const DROPS: u32 = 0;
+
+/// What a run is recognised by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunMark {
+    /// The dump.
+    pub dump: DumpId,
+    /// Digest of all options that decide what is done.
+    pub options: Digest,
+}
+
+/// What stands in the target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// No restore has begun here.
+    Nothing,
+    /// This very restore was interrupted.
+    Same(Box<Done>),
+    /// Another restore was interrupted.
+    Other {
+        /// Its dump.
+        dump: String,
+        /// When it began, as the target says.
+        started: String,
+        /// Whether it is the same dump with other options (or by another version of this program).
+        same_dump: bool,
+    },
+}
+
+/// What an interrupted run had done.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Done {
+    /// Entries.
+    pub entries: BTreeSet<u32>,
+    /// Chunks: position of the table in the contents, number of the chunk.
+    pub chunks: HashSet<(usize, usize)>,
+    /// Losses it had.
+    pub losses: Vec<Lost>,
+    /// The server was started again since: unlogged tables may have lost their rows.
+    pub restarted: bool,
+}
+
+const STARTED: &str = "pg_catalog.pg_postmaster_start_time()::pg_catalog.text";
+
+/// Looks what stands in the target.
+pub async fn read(lane: &mut Lane, mark: &RunMark) -> Result<Found> {
+    let sql = format!("SELECT pg_catalog.to_regclass('{SCHEMA}.run') IS NOT NULL");
+    if single(lane, &sql).await?.as_deref() != Some("t") {
+        return Ok(Found::Nothing);
+    }
+    let sql = format!("SELECT format, dump, options, started::pg_catalog.text, server = {STARTED} FROM {SCHEMA}.run");
+    let rows = lane.execute(&sql).await.map_err(unreadable)?;
+    let row = rows.into_iter().next().and_then(|row| <[Option<String>; 5]>::try_from(row).ok());
+    let Some([format, dump, options, started, same_server]) = row else { return Ok(Found::Nothing) };
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let (dump, options) = (text(dump), text(options));
+    let same_dump = dump == mark.dump.as_str();
+    if text(format) != FORMAT.to_string() || !same_dump || options != mark.options.to_string() {
+        return Ok(Found::Other { dump, started: text(started), same_dump });
+    }
+    let mut done = Done { restarted: same_server.as_deref() != Some("t"), ..Done::default() };
+    for row in lane.execute(&format!("SELECT entry FROM {SCHEMA}.entry")).await.map_err(unreadable)? {
+        done.entries.extend(number::<u32>(&row, 0));
+    }
+    for row in lane.execute(&format!("SELECT load, chunk FROM {SCHEMA}.chunk")).await.map_err(unreadable)? {
+        done.chunks.extend(number(&row, 0).zip(number(&row, 1)));
+    }
+    for row in lane.execute(&format!("SELECT class, name, reason FROM {SCHEMA}.loss")).await.map_err(unreadable)? {
+        if let Ok([class, name, reason]) = <[Option<String>; 3]>::try_from(row) {
+            done.losses.push(Lost { class: text(class), name: text(name), reason: text(reason) });
+        }
+    }
+    Ok(Found::Same(Box::new(done)))
+}
+
+/// Makes the schema and writes the run down, in one transaction.
+pub async fn begin(lane: &mut Lane, mark: &RunMark) -> Result<()> {
+    let sql = format!(
+        "BEGIN; CREATE SCHEMA {SCHEMA}; \
+         CREATE TABLE {SCHEMA}.run (format pg_catalog.int4, dump pg_catalog.text, options pg_catalog.text, \
+         started pg_catalog.timestamptz, server pg_catalog.text); \
+         CREATE TABLE {SCHEMA}.entry (entry pg_catalog.int8 PRIMARY KEY); \
+         CREATE TABLE {SCHEMA}.chunk (load pg_catalog.int8, chunk pg_catalog.int8, PRIMARY KEY (load, chunk)); \
+         CREATE TABLE {SCHEMA}.loss (class pg_catalog.text, name pg_catalog.text, reason pg_catalog.text); \
+         INSERT INTO {SCHEMA}.run VALUES ({FORMAT}, {dump}, {options}, pg_catalog.now(), {STARTED}); COMMIT",
+        dump = quote_literal(mark.dump.as_str()),
+        options = quote_literal(&mark.options.to_string()),
+    );
+    if let Err(error) = lane.execute(&sql).await {
+        let _ = lane.execute("ROLLBACK").await;
+        let hint = match connect::sqlstate(&error) {
+            Some("42501") => "The role needs CREATE on the database, for schema _pgfreight while the restore runs.",
+            Some("42P06") => "Another restore into this database has just begun.",
+            _ => "Schema _pgfreight keeps the restore's progress; it is dropped at the end.",
+        };
+        return Err(error.context("cannot keep progress in the target").hint(hint));
+    }
+    Ok(())
+}
+
+/// Unlogged tables lost their rows when the server crashed: their chunks count as not loaded and what may be left of them
+/// is removed, in one transaction. Also notes the new start of the server.
+pub async fn forget_unlogged(lane: &mut Lane, tables: &[(usize, String)]) -> Result<()> {
+    let mut sql = format!("BEGIN; UPDATE {SCHEMA}.run SET server = {STARTED}");
+    for (load, name) in tables {
+        sql.push_str(&format!("; DELETE FROM {SCHEMA}.chunk WHERE load = {load}; TRUNCATE ONLY {name}"));
+    }
+    sql.push_str("; COMMIT");
+    match lane.execute(&sql).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let _ = lane.execute("ROLLBACK").await;
+            Err(error.context("cannot load unlogged tables again after the server's restart"))
+        }
+    }
+}
+
+/// The statement that writes an entry down.
+pub fn entry_done(id: u32) -> String {
+    format!("INSERT INTO {SCHEMA}.entry VALUES ({id})")
+}
+
+/// The statement that writes a chunk down.
+pub fn chunk_done(load: usize, chunk: usize) -> String {
+    format!("INSERT INTO {SCHEMA}.chunk VALUES ({load}, {chunk})")
+}
+
+/// The statement that writes a loss down.
+pub fn loss(lost: &Lost) -> String {
+    format!(
+        "INSERT INTO {SCHEMA}.loss VALUES ({}, {}, {})",
+        quote_literal(&lost.class),
+        quote_literal(&lost.name),
+        quote_literal(&lost.reason)
+    )
+}
+
+/// Whether an error says that the thing was written down by an earlier attempt.
+pub fn is_done_already(error: &Error) -> bool {
+    connect::server_error(error).is_some_and(|server| {
+        server.code == "23505"
+            && server.constraint.as_deref().is_some_and(|name| name == "entry_pkey" || name == "chunk_pkey")
+            && server.schema.as_deref().is_none_or(|schema| schema == SCHEMA)
+    })
+}
+
+/// The statements that drop the schema; their commit waits until everything before it is on the target's disk.
+pub fn drop_statements() -> String {
+    format!(
+        "SET LOCAL synchronous_commit = on; \
+         DROP TABLE IF EXISTS {SCHEMA}.loss, {SCHEMA}.chunk, {SCHEMA}.entry, {SCHEMA}.run; DROP SCHEMA IF EXISTS {SCHEMA}"
+    )
+}
+
+/// Drops the schema.
+pub async fn end(lane: &mut Lane) -> Result<()> {
+    lane.execute(&format!("BEGIN; {}; COMMIT", drop_statements())).await.map_err(|error| {
+        error
+            .context("everything is restored, but its progress cannot be removed")
+            .hint("Drop schema _pgfreight by hand.")
+    })?;
+    Ok(())
+}
+
+fn unreadable(error: Error) -> Error {
+    error
+        .context("cannot read an earlier restore's progress")
+        .hint("Schema _pgfreight holds it: grant this role access, or drop the schema to forget that restore.")
+}
+
+fn number<T: std::str::FromStr>(row: &[Option<String>], at: usize) -> Option<T> {
+    row.get(at)?.as_deref()?.parse().ok()
+}
+
+/// The first value of the first row.
+pub(super) async fn single(lane: &mut Lane, sql: &str) -> Result<Option<String>> {
+    Ok(lane.execute(sql).await?.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
+}
+
+/// Refuses to touch a target that another restore has begun to fill.
+pub fn refuse_other(dump: &str, started: &str, same_dump: bool) -> Error {
+    let what = match same_dump {
+        true => format!("the target holds an unfinished restore of this dump with other options (begun {started})"),
+        false => format!("the target holds an unfinished restore of dump {dump} (begun {started})"),
+    };
+    Error::new(Kind::Target, what).hint(
+        "Finish it with the command and version that began it, or restore into an empty database; dropping schema \
+         _pgfreight forgets that restore but leaves what it made.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_quote_what_they_carry() {
+        let lost = Lost { class: "ACL".into(), name: "it's".into(), reason: "role \"x\"".into() };
+        assert_eq!(loss(&lost), "INSERT INTO _pgfreight.loss VALUES ('ACL', 'it''s', 'role \"x\"')");
+        assert_eq!(entry_done(7), "INSERT INTO _pgfreight.entry VALUES (7)");
+        assert_eq!(chunk_done(1, 2), "INSERT INTO _pgfreight.chunk VALUES (1, 2)");
+    }
+}
