@@ -1,0 +1,130 @@
+//! Threads for CPU work (sealing, opening), reached from async tasks through a bounded queue.
+//!
+//! A lane waits for room before it hands over a job, and for the result before it goes on, so the queue never holds more
+//! than one job per lane and the async threads never block. Jobs are small: one [`crate::limits::BATCH`] of plaintext.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::error::{Error, Kind, Result};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Jobs that may wait per thread before lanes have to wait themselves.
+const WAITING_PER_THREAD: usize = 4;
+
+/// The pool; clones share it. Its threads end when the last clone is dropped.
+#[derive(Clone)]
+pub struct CpuPool {
+    jobs: Sender<Job>,
+    room: Arc<Semaphore>,
+}
+
+impl CpuPool {
+    /// A pool of `threads` threads (at least one).
+    pub fn new(threads: usize) -> Result<Self> {
+        let threads = threads.max(1);
+        let (sender, receiver) = bounded(threads * WAITING_PER_THREAD);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|number| format!("seal-{number}"))
+            .build()
+            .map_err(|cause| {
+                Error::new(Kind::Bug, "cannot start the sealing threads")
+                    .because(cause)
+                    .hint("The system may be out of threads or memory: lower --jobs.")
+            })?;
+        pool.spawn_broadcast(move |_| work(&receiver));
+        Ok(Self { jobs: sender, room: Arc::new(Semaphore::new(threads * WAITING_PER_THREAD)) })
+    }
+
+    /// A pool with a thread per core.
+    pub fn with_all_cores() -> Result<Self> {
+        Self::new(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// Runs `job` on the pool. Dropping the future does not stop a job that has begun.
+    pub async fn run<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let gone = || Error::new(Kind::Bug, "a job on the sealing pool did not end");
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|cause| gone().because(cause))?;
+        let (done, result) = oneshot::channel();
+        let job: Job = Box::new(move || {
+            // The permit is the job's place in the queue: it is free again once the job has begun.
+            drop(room);
+            // Whoever waited may be gone (cancelled): then nobody needs the result.
+            let _ = done.send(job());
+        });
+        // Never blocks: there are as many permits as places.
+        self.jobs.send(job).map_err(|_| gone())?;
+        result.await.map_err(|cause| gone().because(cause))
+    }
+}
+
+impl std::fmt::Debug for CpuPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CpuPool").field("waiting", &self.jobs.len()).finish_non_exhaustive()
+    }
+}
+
+fn work(jobs: &Receiver<Job>) {
+    for job in jobs {
+        // A panic is a bug of ours in one job: its sender is dropped, the lane reports it, the thread lives on.
+        let _ = catch_unwind(AssertUnwindSafe(job));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn jobs_run_and_results_come_back() {
+        let pool = CpuPool::new(2).unwrap();
+        let jobs: Vec<_> = (0..100).map(|n| pool.run(move || n * n)).collect();
+        let results = futures_util::future::try_join_all(jobs).await.unwrap();
+        assert_eq!(results, (0..100).map(|n| n * n).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_panicking_job_is_an_error_and_the_pool_lives_on() {
+        let pool = CpuPool::new(1).unwrap();
+        let failed: Result<()> = pool.run(|| panic!("on purpose")).await;
+        assert_eq!(failed.unwrap_err().kind(), Kind::Bug);
+        assert_eq!(pool.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_bounded() {
+        let pool = CpuPool::new(1).unwrap();
+        let (release, gate) = bounded::<()>(0);
+        let began = Arc::new(AtomicUsize::new(0));
+        let jobs: Vec<_> = (0..20)
+            .map(|_| {
+                let (pool, gate, began) = (pool.clone(), gate.clone(), Arc::clone(&began));
+                tokio::spawn(async move {
+                    pool.run(move || {
+                        began.fetch_add(1, Ordering::SeqCst);
+                        let _ = gate.recv();
+                    })
+                    .await
+                })
+            })
+            .collect();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert!(pool.jobs.len() <= WAITING_PER_THREAD);
+        assert!(began.load(Ordering::SeqCst) <= 1);
+        drop(release);
+        for job in jobs {
+            job.await.unwrap().unwrap();
+        }
+    }
+}

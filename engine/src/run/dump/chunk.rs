@@ -1,0 +1,112 @@
+//! One chunk: COPY bytes in, a sealed chunk out.
+//!
+//! While a batch is sealed on the pool, the next one is read from the server. Sealed bytes stay in memory until the chunk
+//! ends, because only its last byte completes the content id that may turn out to be stored already; when the budget is
+//! exhausted the lane uploads what it has and goes on.
+
+use bytes::{Bytes, BytesMut};
+
+use super::budget::{Budget, Share};
+use crate::connect::CopyOut;
+use crate::error::Result;
+use crate::event::{Counters, News};
+use crate::format::CopyFormat;
+use crate::format::manifest::Piece;
+use crate::limits::BATCH;
+use crate::run::cpu_pool::CpuPool;
+use crate::seal::{SealReceipt, SealSpec, Sealer};
+use crate::store::Repository;
+
+/// Pieces uploaded early are not smaller than this, lest a starved lane litter the store with crumbs.
+const SPILL_MIN: usize = 1 << 20;
+
+/// What a lane seals with.
+#[derive(Clone, Copy)]
+pub struct Bench<'a> {
+    /// Threads for the CPU work.
+    pub pool: &'a CpuPool,
+    /// Memory.
+    pub budget: &'a Budget,
+    /// Where pieces go.
+    pub repository: &'a Repository,
+    /// Counters.
+    pub news: &'a News,
+}
+
+/// A chunk whose plaintext ended; `rest` is sealed and not stored yet.
+#[derive(Debug)]
+pub struct Copied {
+    /// Digests and counts.
+    pub receipt: SealReceipt,
+    /// Pieces that had to be stored before the chunk's identity was known.
+    pub spilled: Vec<Piece>,
+    /// The other sealed bytes, cut into pieces.
+    pub rest: Vec<Bytes>,
+    /// The memory `rest` takes.
+    pub share: Share,
+}
+
+/// Copies one chunk to its end.
+pub async fn copy(
+    bench: Bench<'_>,
+    (spec, format): (&SealSpec, CopyFormat),
+    source: &mut CopyOut<'_>,
+) -> Result<Copied> {
+    let piece_size = usize::try_from(bench.budget.piece_size).unwrap_or(usize::MAX);
+    let mut sealer = Sealer::new(spec, format)?.cut_at(piece_size);
+    let mut share = Share::default();
+    let mut spilled = Vec::new();
+    let mut spare = BytesMut::with_capacity(BATCH + (BATCH >> 3));
+    let mut filled = BytesMut::with_capacity(BATCH + (BATCH >> 3));
+    let mut more = source.read(&mut filled, BATCH).await?;
+    while !filled.is_empty() {
+        Counters::add(&bench.news.counters.raw_bytes, filled.len() as u64);
+        let sealing = bench.pool.run(move || sealer.push(&filled).map(|()| (sealer, filled)));
+        let reading = async { if more { source.read(&mut spare, BATCH).await } else { Ok(false) } };
+        let (sealed, read) = tokio::join!(sealing, reading);
+        let (returned, mut emptied) = sealed??;
+        more = read?;
+        sealer = returned;
+        emptied.clear();
+        filled = std::mem::replace(&mut spare, emptied);
+        hold(bench, &mut sealer, &mut share, &mut spilled).await?;
+    }
+    let (rest, receipt) = bench.pool.run(move || sealer.finish()).await??;
+    Ok(Copied { receipt, spilled, rest, share })
+}
+
+/// Accounts for what the sealer buffers; stores it when memory is short.
+async fn hold(bench: Bench<'_>, sealer: &mut Sealer, share: &mut Share, spilled: &mut Vec<Piece>) -> Result<()> {
+    if bench.budget.try_grow(share, sealer.sealed_len_buffered() as u64) {
+        return Ok(());
+    }
+    while sealer.sealed_len_buffered() >= SPILL_MIN {
+        let Some(piece) = sealer.take() else { break };
+        spilled.push(store(bench, piece).await?);
+    }
+    *share = Share::default();
+    bench.budget.grow(share, sealer.sealed_len_buffered() as u64).await;
+    Ok(())
+}
+
+/// Stores one whole object and returns it as a piece.
+pub async fn store(bench: Bench<'_>, bytes: Bytes) -> Result<Piece> {
+    let object = bench.repository.put_piece(bytes).await?;
+    Counters::add(&bench.news.counters.stored_bytes, object.length);
+    Ok(Piece {
+        object: object.digest,
+        object_length: object.length,
+        offset: 0,
+        length: object.length,
+        digest: object.digest,
+    })
+}
+
+/// Stores the rest of a chunk; each piece's memory is free once it is stored.
+pub async fn store_rest(bench: Bench<'_>, rest: Vec<Bytes>) -> Result<Vec<Piece>> {
+    let mut pieces = Vec::with_capacity(rest.len());
+    for piece in rest {
+        pieces.push(store(bench, piece).await?);
+    }
+    Ok(pieces)
+}

@@ -1,0 +1,207 @@
+//! The end of a dump: contents, then one look at every object, then the manifest (promise 1).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::gather::Done;
+use super::lanes::Hall;
+use super::survey::{self, Surveyed};
+use super::{Run, known::Known};
+use crate::ddl::{self, Dialect};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Counters, Event};
+use crate::format::contents::{Contents, Fingerprint, Header, TableChunk, TableData};
+use crate::format::manifest::{GridMemory, Manifest, StoredChunk, StoredContents};
+use crate::format::{CURRENT, capabilities};
+use crate::ids::{ContentId, TableTag};
+use crate::run::report::{DumpReport, Loss};
+use crate::seal;
+
+/// What a finished attempt commits.
+pub struct Commit<'a> {
+    /// The run.
+    pub run: &'a Run<'a>,
+    /// What was read and selected.
+    pub surveyed: Surveyed,
+    /// Plan and results.
+    pub hall: &'a Hall,
+    /// Superseded journals, remembered grids.
+    pub known: &'a Known,
+}
+
+impl Commit<'_> {
+    /// Stores contents and manifest.
+    ///
+    /// # Errors
+    /// `Kind::Store`, or `Kind::Bug` if the books do not balance. Nothing is committed then.
+    pub async fn finish(self) -> Result<DumpReport> {
+        let run = self.run;
+        let done = self.hall.gather.all().ok_or_else(|| Error::new(Kind::Bug, "a chunk of the plan has no result"))?;
+        let (chunks, positions) = distinct(&done);
+        let tables = self.tables(&done, &positions);
+        let losses = self.losses();
+        let report = self.report(&done, &tables, &chunks, &losses);
+        let grids = self.grids();
+        let stored = store_contents(run, self.contents(tables, &losses)?).await?;
+        check(run, &chunks).await?;
+        let manifest = manifest(run, chunks, stored, grids);
+        run.repository.commit(&manifest, run.writer).await?;
+        run.around.news.tell(Event::Committed { dump: run.dump.clone() });
+        // The journals' work is done; a leftover is harmless and goes with a later dump.
+        let committed = manifest.chunks.iter().map(|chunk| chunk.id).collect();
+        let old = self.known.runs.iter().filter(|old| old.is_superseded(&committed, manifest.finished));
+        for superseded in old.map(|old| &old.dump).chain([&run.dump]) {
+            if let Err(error) = run.repository.delete_run(superseded).await {
+                run.around.news.tell(Event::Warning { message: format!("a finished journal stays behind: {error}") });
+            }
+        }
+        Ok(report)
+    }
+
+    fn tables(&self, done: &[Done], positions: &HashMap<ContentId, u32>) -> Vec<TableData> {
+        let mut tables: Vec<TableData> = self
+            .hall
+            .plan
+            .tables
+            .iter()
+            .map(|table| TableData {
+                kind: table.kind,
+                object: table.object,
+                schema: table.schema.clone(),
+                name: table.name.clone(),
+                columns: table.columns.clone(),
+                format: table.format,
+                condition: table.condition.clone(),
+                rows: 0,
+                fingerprint: Fingerprint::default(),
+                chunks: Vec::new(),
+            })
+            .collect();
+        for (planned, done) in self.hall.plan.chunks.iter().zip(done) {
+            let table = &mut tables[planned.table];
+            let receipt = &done.receipt;
+            table.rows += receipt.rows;
+            table.fingerprint = table.fingerprint + receipt.fingerprint;
+            table.chunks.push(TableChunk {
+                chunk: positions.get(&receipt.id).copied().unwrap_or_default(),
+                from: planned.span.from,
+                to: planned.span.to,
+                rows: receipt.rows,
+                raw: receipt.raw,
+                plain: receipt.plain,
+                fingerprint: receipt.fingerprint,
+            });
+        }
+        tables
+    }
+
+    fn contents(&self, tables: Vec<TableData>, losses: &[Loss]) -> Result<Contents> {
+        let catalog = self.surveyed.selected.clone();
+        let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
+        let selection = &self.surveyed.selection;
+        let entries = toc.entries.into_iter().filter(|entry| selection.keeps(entry)).collect();
+        let header = Header {
+            dump: self.run.dump.clone(),
+            snapshot: self.hall.holder.snapshot().to_owned(),
+            encoding: self.hall.holder.encoding().to_owned(),
+            options: self.run.options.record.clone(),
+            losses: losses.iter().map(|l| (l.class.clone(), l.name.clone(), l.reason.clone())).collect(),
+        };
+        Ok(Contents { header, catalog, entries, tables })
+    }
+
+    /// Grids of this dump's tables and of those it left out: the next one may take them in again.
+    fn grids(&self) -> BTreeMap<TableTag, GridMemory> {
+        let mut grids = self.known.grids.clone();
+        grids.extend(survey::grids(&self.hall.plan));
+        grids
+    }
+
+    fn losses(&self) -> Vec<Loss> {
+        let mut losses: Vec<Loss> = self.surveyed.losses.clone();
+        losses.sort();
+        losses.dedup();
+        for loss in &losses {
+            self.run.around.news.tell(Event::Loss {
+                class: loss.class.clone(),
+                name: loss.name.clone(),
+                reason: loss.reason.clone(),
+            });
+        }
+        losses
+    }
+
+    fn report(&self, done: &[Done], tables: &[TableData], chunks: &[StoredChunk], losses: &[Loss]) -> DumpReport {
+        DumpReport {
+            dump: self.run.dump.clone(),
+            tables: tables.len() as u64,
+            rows: tables.iter().map(|table| table.rows).sum(),
+            raw_bytes: done.iter().map(|done| done.receipt.raw).sum(),
+            stored_bytes: chunks.iter().map(StoredChunk::stored_len).sum(),
+            uploaded_bytes: Counters::get(&self.run.around.news.counters.stored_bytes),
+            chunks: done.len() as u64,
+            reused_chunks: done.iter().filter(|done| done.reused).count() as u64,
+            restarts: 0,
+            losses: losses.to_vec(),
+            seconds: 0.0,
+        }
+    }
+}
+
+/// Every content once, and where it stands in the manifest. Two chunks with the same rows share one entry.
+fn distinct(done: &[Done]) -> (Vec<StoredChunk>, HashMap<ContentId, u32>) {
+    let mut chunks = Vec::new();
+    let mut positions = HashMap::new();
+    for done in done {
+        positions.entry(done.receipt.id).or_insert_with(|| {
+            chunks.push(done.stored.clone());
+            u32::try_from(chunks.len() - 1).unwrap_or(u32::MAX)
+        });
+    }
+    (chunks, positions)
+}
+
+async fn store_contents(run: &Run<'_>, contents: Contents) -> Result<StoredContents> {
+    let mut plain = Vec::new();
+    contents.write(&mut plain).map_err(|error| Error::new(Kind::Bug, "cannot write the contents").because(error))?;
+    drop(contents);
+    let (encryption, level) = (run.encryption.clone(), run.options.level);
+    let sealed = run.pool.run(move || seal::seal_whole(&plain, &encryption, level)).await??;
+    run.repository.put_contents(&run.dump, sealed.into()).await
+}
+
+/// Every object the manifest will name is there with its length: also those that an earlier run stored.
+async fn check(run: &Run<'_>, chunks: &[StoredChunk]) -> Result<()> {
+    let objects: BTreeSet<_> =
+        chunks.iter().flat_map(|chunk| &chunk.pieces).map(|piece| (piece.object, piece.object_length)).collect();
+    let objects: Vec<_> = objects.into_iter().collect();
+    let problems = run.repository.check_objects(&objects).await?;
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{} objects are not in the store as they were stored, nothing was committed", problems.len());
+    Err(Error::new(Kind::Store, what)
+        .hint("Something deletes or changes objects under the repository: stop it, then dump again."))
+}
+
+fn manifest(
+    run: &Run<'_>,
+    chunks: Vec<StoredChunk>,
+    contents: StoredContents,
+    grids: BTreeMap<TableTag, GridMemory>,
+) -> Manifest {
+    let encrypted = run.writer.recipient().is_some();
+    Manifest {
+        format: CURRENT,
+        capabilities: capabilities(encrypted),
+        repository: run.writer.repository().clone(),
+        dump: run.dump.clone(),
+        writer: run.writer.id(),
+        tool: concat!("pgfreight ", env!("CARGO_PKG_VERSION")).to_owned(),
+        started: run.started,
+        finished: chrono::Utc::now(),
+        encrypted,
+        chunks,
+        contents,
+        grids,
+    }
+}

@@ -1,0 +1,210 @@
+//! Lanes of a dump: each owns a connection in the snapshot and takes the next chunk until none is left.
+//!
+//! A lost connection costs one chunk's work: the chunk goes back to the lane, which opens a new connection under the same
+//! snapshot, within limits. If the snapshot itself is gone the whole attempt ends with [`Lost`], and the run begins again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::chunk::{self, Bench};
+use super::gather::Gather;
+use super::packer::Packer;
+use crate::connect::CopyOut;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::limits::{CHUNK_ATTEMPTS, PACK_BELOW};
+use crate::plan::dump_plan::{DumpPlan, PlannedChunk, PlannedTable};
+use crate::run::cpu_pool::CpuPool;
+use crate::run::dump::budget::Budget;
+use crate::run::options::Surroundings;
+use crate::seal::SealSpec;
+use crate::source::copy_out::{self, CopySource};
+use crate::source::holder::Holder;
+use crate::source::lane::{Locked, SnapshotLane};
+use crate::store::Repository;
+
+/// How often a lane asks again for a table that queued DDL keeps it from.
+const LOCK_PATIENCE: u32 = 6;
+
+/// Everything the lanes of one attempt share.
+pub struct Hall {
+    /// The snapshot.
+    pub holder: Arc<Holder>,
+    /// What to copy.
+    pub plan: DumpPlan,
+    /// Where to.
+    pub repository: Repository,
+    /// CPU work.
+    pub pool: CpuPool,
+    /// Memory.
+    pub budget: Budget,
+    /// How chunks are sealed.
+    pub seal: SealSpec,
+    /// Results.
+    pub gather: Gather,
+    /// Small chunks.
+    pub packer: std::sync::Mutex<Packer>,
+    /// Next chunk of the plan.
+    pub next: AtomicUsize,
+    /// News and the wish to stop.
+    pub around: Surroundings,
+}
+
+impl Hall {
+    fn bench(&self) -> Bench<'_> {
+        Bench { pool: &self.pool, budget: &self.budget, repository: &self.repository, news: &self.around.news }
+    }
+
+    /// Stores the small chunks that still wait for company.
+    pub async fn flush(&self) -> Result<()> {
+        let pack = self.packer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).flush();
+        match pack {
+            Some(pack) => self.store_pack(pack).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn store_pack(&self, pack: super::packer::Pack) -> Result<()> {
+        let (bytes, members) = pack.seal();
+        let stored = chunk::store(self.bench(), bytes).await?;
+        for (index, receipt, piece) in members.placed(stored.object, stored.object_length) {
+            self.gather.stored(&self.plan, index, receipt, vec![piece], &self.around.news);
+        }
+        Ok(())
+    }
+}
+
+/// Runs one lane until the plan is empty.
+pub async fn run(hall: Arc<Hall>) -> Result<()> {
+    let mut lane: Option<SnapshotLane> = None;
+    loop {
+        let index = hall.next.fetch_add(1, Ordering::Relaxed);
+        let Some(planned) = hall.plan.chunks.get(index) else { return Ok(()) };
+        let stop = hall.around.stop.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            done = with_retries(&hall, &mut lane, index, planned) => done?,
+        }
+    }
+}
+
+async fn with_retries(
+    hall: &Hall,
+    lane: &mut Option<SnapshotLane>,
+    index: usize,
+    planned: &PlannedChunk,
+) -> Result<()> {
+    let table = &hall.plan.tables[planned.table];
+    let mut attempt = 1;
+    loop {
+        let error = match one(hall, lane, index, planned).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        *lane = None;
+        // The holder is asked first: without it a retry could only join another moment.
+        if hall.holder.watch().await.is_err() {
+            return Err(Lost(error).into());
+        }
+        attempt += 1;
+        if !error.is_passing() || attempt > CHUNK_ATTEMPTS {
+            return Err(error.context(format_args!("dumping {}", table.display_name())));
+        }
+        hall.around.news.tell(Event::Retry {
+            what: format!("chunk of {}", table.display_name()),
+            attempt,
+            cause: error.to_string(),
+        });
+        tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
+    }
+}
+
+async fn one(hall: &Hall, lane: &mut Option<SnapshotLane>, index: usize, planned: &PlannedChunk) -> Result<()> {
+    let table = &hall.plan.tables[planned.table];
+    if planned.first {
+        hall.around.news.tell(Event::TableStarted { table: table.display_name(), bytes: table.bytes });
+    }
+    let lane = match lane {
+        Some(lane) => lane,
+        None => lane.insert(hall.holder.open_lane().await?),
+    };
+    let source = CopySource {
+        kind: table.kind,
+        schema: &table.schema,
+        name: &table.name,
+        columns: &table.columns,
+        condition: table.condition.as_deref(),
+        format: table.format,
+        encoding: hall.holder.encoding(),
+    };
+    let statement = copy_out::statement(source, planned.span);
+    if lockable(hall, lane, table).await? {
+        copy(hall, index, table, lane.copy_out(&statement).await?).await
+    } else {
+        let mut holder = hall.holder.lane().await;
+        copy(hall, index, table, holder.copy_out(&statement).await?).await
+    }
+}
+
+/// Whether this lane may read the table; if DDL stays in the way the holder, who has the lock, copies it.
+async fn lockable(hall: &Hall, lane: &mut SnapshotLane, table: &PlannedTable) -> Result<bool> {
+    if !table.locked {
+        return Ok(true);
+    }
+    for round in 0..LOCK_PATIENCE {
+        if lane.lock(&table.schema, &table.name).await? == Locked::Yes {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(50 << round)).await;
+    }
+    let message =
+        format!("DDL waits for our lock on {}; its rows are read by the snapshot's holder", table.display_name());
+    hall.around.news.tell(Event::Warning { message });
+    Ok(false)
+}
+
+async fn copy(hall: &Hall, index: usize, table: &PlannedTable, mut source: CopyOut<'_>) -> Result<()> {
+    let bench = hall.bench();
+    let copied = chunk::copy(bench, (&hall.seal, table.format), &mut source).await?;
+    if let Some(stored) = hall.gather.known(&copied.receipt.id) {
+        hall.gather.reused(&hall.plan, index, copied.receipt, stored, &hall.around.news);
+        return Ok(());
+    }
+    let rest: usize = copied.rest.iter().map(bytes::Bytes::len).sum();
+    if copied.spilled.is_empty() && (rest as u64) < PACK_BELOW {
+        let pack = {
+            let mut packer = hall.packer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            packer.add(index, copied.receipt, &copied.rest, copied.share)
+        };
+        return match pack {
+            Some(pack) => hall.store_pack(pack).await,
+            None => Ok(()),
+        };
+    }
+    let mut pieces = copied.spilled;
+    pieces.extend(chunk::store_rest(bench, copied.rest).await?);
+    drop(copied.share);
+    hall.gather.stored(&hall.plan, index, copied.receipt, pieces, &hall.around.news);
+    Ok(())
+}
+
+/// The snapshot's holder is gone: nothing under it can be finished.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection that held the snapshot was lost")]
+pub struct Lost(#[source] pub Error);
+
+impl From<Lost> for Error {
+    fn from(lost: Lost) -> Self {
+        Error::new(crate::error::Kind::Source, lost.to_string())
+            .because(lost)
+            .hint("Run the same command again: what is already stored is reused.")
+            .passing()
+    }
+}
+
+/// Whether an error means that the attempt's snapshot is gone.
+pub fn is_lost(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Lost>())
+}

@@ -1,0 +1,205 @@
+//! From catalog, selection and table facts to the dump plan.
+//!
+//! Locks come before sizes: only what is locked cannot be truncated, rewritten or dropped any more, and only then does
+//! comparing file nodes show whether that happened since the snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::known::Known;
+use crate::catalog::{Body, Catalog, Object, ObjectId, table::TableKind};
+use crate::connect;
+use crate::error::{Error, Kind, Result};
+use crate::format::CopyFormat;
+use crate::format::contents::DataKind;
+use crate::format::manifest::GridMemory;
+use crate::ids::{Oid, TableTag};
+use crate::plan::copy_format::{self, TypeFacts};
+use crate::plan::dump_plan::{DumpPlan, PlannedTable, Span};
+use crate::plan::grid::{self, TableSize};
+use crate::plan::select::Selection;
+use crate::plan::split;
+use crate::run::options::DumpOptions;
+use crate::run::report::Loss;
+use crate::source::error::SourceError;
+use crate::source::facts::{self, TableFacts};
+use crate::source::holder::Holder;
+use crate::source::large_objects;
+use crate::source::locks;
+use crate::source::reader::CatalogReader;
+
+/// Heap page size that ctids count in; every supported build we know uses it, and facts are in bytes anyway.
+const BLOCK: u64 = 8192;
+
+/// First major with TID range scans; older servers read a whole table for every range.
+const TID_RANGE_SCAN: u32 = 14;
+
+/// What the catalogs gave and what of it is carried.
+pub struct Surveyed {
+    /// The selected part of the schema.
+    pub selected: Catalog,
+    /// Which entries of it.
+    pub selection: Selection,
+    /// What is not carried, by name.
+    pub losses: Vec<Loss>,
+    /// The rows to copy.
+    pub plan: DumpPlan,
+}
+
+/// What a survey works with.
+pub struct Survey<'a> {
+    /// The snapshot.
+    pub holder: &'a Holder,
+    /// A session in it.
+    pub reader: &'a CatalogReader,
+    /// The schema.
+    pub catalog: &'a Catalog,
+    /// Objects whose data is wanted; those of them that are tables with rows are copied.
+    pub wanted: &'a BTreeSet<ObjectId>,
+    /// Large objects are wanted.
+    pub large_objects: bool,
+    /// Options.
+    pub options: &'a DumpOptions,
+    /// Grids of the last dumps.
+    pub known: &'a Known,
+    /// Names tables in public files.
+    pub tag: &'a (dyn Fn(&str, &str) -> TableTag + Send + Sync),
+}
+
+impl Survey<'_> {
+    /// Locks, measures and plans.
+    pub async fn plan(&self) -> Result<DumpPlan> {
+        let wanted: BTreeMap<Oid, &Object> = self
+            .catalog
+            .objects
+            .iter()
+            .filter(|object| self.wanted.contains(&object.id))
+            .filter(|object| matches!(&object.body, Body::Table(table) if table.kind == TableKind::Ordinary))
+            .map(|object| (object.id.oid, object))
+            .collect();
+        let oids: Vec<Oid> = wanted.keys().copied().collect();
+        if let Err(error) = self.lock(&wanted).await {
+            // The server names one table that may not be read; the user wants all of them.
+            if connect::sqlstate(&error) == Some("42501") {
+                self.refuse(&facts::tables(self.reader.client(), &oids).await?)?;
+            }
+            return Err(error);
+        }
+        let tables = facts::tables(self.reader.client(), &oids).await?;
+        self.refuse(&tables)?;
+        let types = facts::types(self.reader.client()).await?;
+        let conditions = self.conditions();
+        let mut planned = Vec::with_capacity(tables.len() + 1);
+        for table in &tables {
+            planned.push(self.table(table, &types, conditions.get(&table.oid))?);
+        }
+        if self.large_objects {
+            planned.extend(self.large_objects().await?);
+        }
+        Ok(DumpPlan::arrange(planned))
+    }
+
+    async fn lock(&self, wanted: &BTreeMap<Oid, &Object>) -> Result<()> {
+        let names: Vec<(String, String)> =
+            wanted.values().map(|object| (object.schema.clone().unwrap_or_default(), object.name.clone())).collect();
+        locks::lock(self.holder, &names, self.options.lock_wait).await
+    }
+
+    fn refuse(&self, tables: &[TableFacts]) -> Result<()> {
+        let named = |is: fn(&TableFacts) -> bool| -> Vec<String> {
+            tables.iter().filter(|table| is(table)).map(|table| format!("{}.{}", table.schema, table.name)).collect()
+        };
+        let changed = named(|table| table.changed);
+        if !changed.is_empty() {
+            return Err(SourceError::Changed(changed).into());
+        }
+        let unreadable = named(|table| !table.readable);
+        if !unreadable.is_empty() {
+            return Err(SourceError::Unreadable(unreadable).into());
+        }
+        let hidden = named(|table| table.row_security);
+        if !hidden.is_empty() && !self.options.row_security {
+            return Err(SourceError::RowSecurity(hidden).into());
+        }
+        Ok(())
+    }
+
+    /// Conditions of extension configuration tables.
+    fn conditions(&self) -> BTreeMap<Oid, String> {
+        let extensions = self.catalog.objects.iter().filter_map(|object| match &object.body {
+            Body::Extension(extension) => Some(extension),
+            _ => None,
+        });
+        extensions
+            .flat_map(|extension| &extension.config)
+            .filter(|config| !config.condition.is_empty())
+            .map(|config| (config.relation, config.condition.clone()))
+            .collect()
+    }
+
+    fn table(
+        &self,
+        table: &TableFacts,
+        types: &BTreeMap<Oid, TypeFacts>,
+        condition: Option<&String>,
+    ) -> Result<(PlannedTable, Vec<Span>)> {
+        let bytes = table.heap_bytes + table.toast_bytes;
+        let tag = (self.tag)(&table.schema, &table.name);
+        let blocks = u32::try_from(table.heap_bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
+        let splittable =
+            table.heap && table.kind == 'r' && condition.is_none() && self.holder.version().major() >= TID_RANGE_SCAN;
+        let remembered = self.known.grids.get(&tag).copied();
+        let (spans, memory) = if splittable {
+            let memory = grid::choose(TableSize { blocks, bytes }, self.options.chunk_target, remembered);
+            (split::split(blocks, memory), Some((tag, memory)))
+        } else {
+            (vec![Span::WHOLE], None)
+        };
+        let planned = PlannedTable {
+            kind: DataKind::Table,
+            object: Some(ObjectId { class: crate::catalog::Class::Relation, oid: table.oid }),
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+            format: self.format(table, types)?,
+            condition: condition.cloned(),
+            locked: table.kind == 'r',
+            bytes,
+            grid: memory,
+        };
+        Ok((planned, spans))
+    }
+
+    fn format(&self, table: &TableFacts, types: &BTreeMap<Oid, TypeFacts>) -> Result<CopyFormat> {
+        let columns: Vec<Oid> = table.columns.iter().map(|column| column.type_oid).collect();
+        copy_format::choose(self.options.copy_format, &columns, |oid| types.get(&oid).copied()).map_err(|position| {
+            let column = table.columns.get(position).map_or("", |column| &column.name);
+            let what = format!("column {column} of {}.{} has no safe binary form", table.schema, table.name);
+            Error::new(Kind::Usage, what).hint("Use --copy-format auto: such tables are then copied as text.")
+        })
+    }
+
+    async fn large_objects(&self) -> Result<Option<(PlannedTable, Vec<Span>)>> {
+        let facts = large_objects::facts(self.reader.client(), self.options.chunk_target).await?;
+        if facts.count == 0 {
+            return Ok(None);
+        }
+        let planned = PlannedTable {
+            kind: DataKind::LargeObjects,
+            object: None,
+            schema: String::new(),
+            name: "large objects".to_owned(),
+            columns: Vec::new(),
+            format: CopyFormat::Binary,
+            condition: None,
+            locked: false,
+            bytes: facts.bytes,
+            grid: None,
+        };
+        Ok(Some((planned, facts.spans)))
+    }
+}
+
+/// Remembered grids of a plan, for the manifest.
+pub fn grids(plan: &DumpPlan) -> BTreeMap<TableTag, GridMemory> {
+    plan.tables.iter().filter_map(|table| table.grid).collect()
+}

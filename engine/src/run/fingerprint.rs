@@ -1,0 +1,243 @@
+//! Reading a table back from a live database to prove it equal: rows, bytes and fingerprint by the same COPY that the dump
+//! used. Shared by `verify --against` and by the check at the end of a restore.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use bytes::BytesMut;
+use tokio::task::JoinSet;
+
+use super::cpu_pool::CpuPool;
+use super::options::Surroundings;
+use crate::connect::{self, CopyOut};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Counters, Event, News};
+use crate::format::contents::{DataKind, Fingerprint, TableData};
+use crate::limits::{BATCH, CHUNK_ATTEMPTS, CHUNK_TARGET};
+use crate::plan::dump_plan::Span;
+use crate::seal::RowHasher;
+use crate::source::copy_out::{self, CopySource};
+use crate::source::facts;
+use crate::source::holder::Holder;
+use crate::source::lane::{LaneOptions, SnapshotLane};
+
+/// What a table's rows came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reading {
+    /// Rows.
+    pub rows: u64,
+    /// COPY bytes.
+    pub raw: u64,
+    /// Sum of the rows' hashes.
+    pub fingerprint: Fingerprint,
+}
+
+impl Reading {
+    fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.raw += other.raw;
+        self.fingerprint = self.fingerprint + other.fingerprint;
+    }
+}
+
+/// How one table compares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Rows and fingerprint agree.
+    Equal(Reading),
+    /// They do not, or the table cannot be read; one sentence.
+    Differs(String),
+}
+
+struct Job {
+    table: usize,
+    span: Span,
+}
+
+struct Readers {
+    tables: Vec<TableData>,
+    encoding: String,
+    jobs: Mutex<VecDeque<Job>>,
+    holder: Holder,
+    pool: CpuPool,
+    news: News,
+    sums: Mutex<Vec<Result<Reading, String>>>,
+}
+
+/// Reads `tables` from the database behind `options` under one snapshot, with `lanes` lanes, several in a big table, and
+/// compares each with what the dump says.
+pub async fn compare(
+    options: &LaneOptions,
+    tables: Vec<TableData>,
+    encoding: &str,
+    lanes: usize,
+    around: &Surroundings,
+) -> Result<Vec<Comparison>> {
+    let (holder, reader) = Holder::open(options).await?;
+    let jobs = divide(&reader, &tables, holder.version().major() >= 14).await?;
+    drop(reader);
+    let readers = Arc::new(Readers {
+        sums: Mutex::new(tables.iter().map(|_| Ok(Reading::default())).collect()),
+        tables,
+        encoding: encoding.to_owned(),
+        jobs: Mutex::new(jobs),
+        holder,
+        pool: CpuPool::with_all_cores()?,
+        news: around.news.clone(),
+    });
+    let mut set = JoinSet::new();
+    for _ in 0..lanes.max(1) {
+        set.spawn(lane(Arc::clone(&readers)));
+    }
+    loop {
+        tokio::select! {
+            biased;
+            () = around.stop.cancelled() => return Err(Error::new(Kind::Cancelled, "stopped while reading tables back")),
+            next = set.join_next() => match next {
+                None => break,
+                Some(Ok(result)) => result?,
+                Some(Err(panic)) => return Err(Error::new(Kind::Bug, "a reading lane failed").because(panic)),
+            },
+        }
+    }
+    let sums = std::mem::take(&mut *locked(&readers.sums));
+    Ok(readers.tables.iter().zip(sums).map(|(table, sum)| judge(table, sum)).collect())
+}
+
+/// Cuts tables into spans by their size in that database; everything that cannot be cut is read whole.
+async fn divide(
+    reader: &crate::source::reader::CatalogReader,
+    tables: &[TableData],
+    ranges: bool,
+) -> Result<VecDeque<Job>> {
+    let names: Vec<(&str, &str)> = tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).collect();
+    let sizes = facts::sizes(reader.client(), &names).await?;
+    let mut jobs = VecDeque::new();
+    for (index, table) in tables.iter().enumerate() {
+        let blocks = sizes.get(index).copied().flatten().unwrap_or(0);
+        let step = u32::try_from(CHUNK_TARGET / 8192).unwrap_or(8192);
+        let whole = !ranges || table.condition.is_some() || table.kind == DataKind::LargeObjects;
+        let mut from = 0;
+        while !whole && u64::from(from) + u64::from(step) < blocks {
+            jobs.push_back(Job { table: index, span: Span { from, to: Some(from + step) } });
+            from += step;
+        }
+        jobs.push_back(Job { table: index, span: Span { from, to: None } });
+    }
+    Ok(jobs)
+}
+
+async fn lane(readers: Arc<Readers>) -> Result<()> {
+    let mut lane: Option<SnapshotLane> = None;
+    loop {
+        let Some(job) = locked(&readers.jobs).pop_front() else { return Ok(()) };
+        let outcome = with_retries(&readers, &mut lane, &job).await?;
+        let name = readers.tables[job.table].display_name();
+        match outcome {
+            Ok(reading) => {
+                Counters::add(&readers.news.counters.rows, reading.rows);
+                if let Ok(sum) = &mut locked(&readers.sums)[job.table] {
+                    sum.add(reading);
+                }
+            }
+            Err(problem) => locked(&readers.sums)[job.table] = Err(format!("{name}: {problem}")),
+        }
+    }
+}
+
+/// The outer result ends the whole comparison, the inner one is this table's problem.
+async fn with_retries(
+    readers: &Readers,
+    lane: &mut Option<SnapshotLane>,
+    job: &Job,
+) -> Result<Result<Reading, String>> {
+    let mut attempt = 1;
+    loop {
+        let open = match lane {
+            Some(open) => open,
+            None => lane.insert(readers.holder.open_lane().await?),
+        };
+        let source = CopySource::of(&readers.tables[job.table], &readers.encoding);
+        let outcome = read_span(open, &readers.pool, &readers.news, source, job.span).await;
+        let error = match outcome {
+            Ok(reading) => return Ok(Ok(reading)),
+            Err(error) => error,
+        };
+        // The transaction is aborted or the connection gone: either way a fresh lane.
+        *lane = None;
+        if !error.is_passing() {
+            return if connect::sqlstate(&error).is_some() || error.kind() == Kind::Verification {
+                Ok(Err(error.to_string()))
+            } else {
+                Err(error)
+            };
+        }
+        attempt += 1;
+        if attempt > CHUNK_ATTEMPTS {
+            return Err(error);
+        }
+        let what = format!("reading {} back", readers.tables[job.table].display_name());
+        readers.news.tell(Event::Retry { what, attempt, cause: error.to_string() });
+        tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await;
+    }
+}
+
+/// Reads one span.
+async fn read_span(
+    lane: &mut SnapshotLane,
+    pool: &CpuPool,
+    news: &News,
+    source: CopySource<'_>,
+    span: Span,
+) -> Result<Reading> {
+    let mut copy = lane.copy_out(&copy_out::statement(source, span)).await?;
+    hash(&mut copy, RowHasher::new(source.format), pool, news).await
+}
+
+async fn hash(copy: &mut CopyOut<'_>, mut hasher: RowHasher, pool: &CpuPool, news: &News) -> Result<Reading> {
+    let mut spare = BytesMut::with_capacity(BATCH + (BATCH >> 3));
+    let mut filled = BytesMut::with_capacity(BATCH + (BATCH >> 3));
+    let mut more = copy.read(&mut filled, BATCH).await?;
+    while !filled.is_empty() {
+        Counters::add(&news.counters.raw_bytes, filled.len() as u64);
+        let hashing = pool.run(move || {
+            let result = hasher.push(&filled);
+            (hasher, filled, result)
+        });
+        let reading = async { if more { copy.read(&mut spare, BATCH).await } else { Ok(false) } };
+        let (hashed, read) = tokio::join!(hashing, reading);
+        let (returned, mut emptied, result) = hashed?;
+        result.map_err(framing)?;
+        more = read?;
+        hasher = returned;
+        emptied.clear();
+        filled = std::mem::replace(&mut spare, emptied);
+    }
+    let raw = hasher.bytes();
+    let (rows, fingerprint) = hasher.finish().map_err(framing)?;
+    Ok(Reading { rows, raw, fingerprint })
+}
+
+fn framing(error: crate::seal::FramingError) -> Error {
+    Error::new(Kind::Verification, "the server's COPY data is malformed").because(error)
+}
+
+fn judge(table: &TableData, sum: Result<Reading, String>) -> Comparison {
+    let name = table.display_name();
+    match sum {
+        Err(problem) => Comparison::Differs(problem),
+        Ok(reading) if reading.rows != table.rows => {
+            Comparison::Differs(format!("{name}: {} rows in the dump, {} in the database", table.rows, reading.rows))
+        }
+        Ok(reading) if reading.fingerprint != table.fingerprint => Comparison::Differs(format!(
+            "{name}: fingerprint {} in the dump, {} in the database ({} rows each)",
+            table.fingerprint, reading.fingerprint, table.rows
+        )),
+        Ok(reading) => Comparison::Equal(reading),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

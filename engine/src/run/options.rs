@@ -1,0 +1,159 @@
+//! What a run is asked to do: plain values with public defaults; no clap, no files, no environment.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::event::News;
+use crate::limits;
+use crate::plan::copy_format::CopyFormatChoice;
+use crate::plan::select::{Filters, RestoreFilters};
+
+/// What every verb that works for a while is given besides its own options.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The way out for events and counters.
+    pub news: News,
+    /// Cancelled when the user wants to stop: the run ends at the next safe point with `Kind::Cancelled`.
+    pub stop: CancellationToken,
+}
+
+impl Surroundings {
+    /// Surroundings nobody listens to and nobody stops.
+    pub fn quiet() -> Self {
+        Self { news: News::quiet(), stop: CancellationToken::new() }
+    }
+}
+
+/// Options of a dump.
+#[derive(Clone, Debug)]
+pub struct DumpOptions {
+    /// Lanes: connections that copy at a time, 1 to [`limits::LANES_MAX`].
+    pub jobs: usize,
+    /// zstd level, 1 to 19.
+    pub level: i32,
+    /// Which objects and data.
+    pub filters: Filters,
+    /// Text, binary, or the faster one that is exact.
+    pub copy_format: CopyFormatChoice,
+    /// Memory the run may use, bytes.
+    pub memory: u64,
+    /// `--lock-wait-timeout`: how long to wait for table locks; `None` waits for ever.
+    pub lock_wait: Option<Duration>,
+    /// How long the snapshot may be held before the run gives up (protects the source from bloat); `None` is for ever.
+    pub snapshot_age: Option<Duration>,
+    /// `SET ROLE` on the source.
+    pub role: Option<String>,
+    /// Dump what row-level security lets us see instead of failing (`--enable-row-security`).
+    pub row_security: bool,
+    /// Raw bytes a chunk aims for; only tests and benches change it.
+    pub chunk_target: u64,
+    /// The command line's filters and switches, for the record in the contents; never secrets.
+    pub record: Vec<String>,
+}
+
+impl Default for DumpOptions {
+    fn default() -> Self {
+        Self {
+            jobs: 4,
+            level: 3,
+            filters: Filters::default(),
+            copy_format: CopyFormatChoice::Auto,
+            memory: limits::MEMORY_BUDGET,
+            lock_wait: None,
+            snapshot_age: None,
+            role: None,
+            row_security: false,
+            chunk_target: limits::CHUNK_TARGET,
+            record: Vec::new(),
+        }
+    }
+}
+
+/// Options of a restore, named after pg_restore's.
+#[derive(Clone, Debug)]
+pub struct RestoreOptions {
+    /// Lanes.
+    pub jobs: usize,
+    /// Memory the run may use, bytes.
+    pub memory: u64,
+    /// Which entries, schemas, tables, sections.
+    pub filters: RestoreFilters,
+    /// `--clean`: drop first.
+    pub clean: bool,
+    /// `--if-exists` with `--clean`.
+    pub if_exists: bool,
+    /// `--create`: create the database (the connection names another one).
+    pub create: bool,
+    /// `--no-owner`.
+    pub no_owner: bool,
+    /// `--no-privileges`.
+    pub no_privileges: bool,
+    /// `--role`: `SET ROLE` first.
+    pub role: Option<String>,
+    /// `--disable-triggers` for data-only restores.
+    pub disable_triggers: bool,
+    /// `--exit-on-error`.
+    pub exit_on_error: bool,
+    /// `--no-comments`.
+    pub no_comments: bool,
+    /// `--no-publications`.
+    pub no_publications: bool,
+    /// `--no-subscriptions`.
+    pub no_subscriptions: bool,
+    /// `--no-security-labels`.
+    pub no_security_labels: bool,
+    /// `--no-tablespaces`.
+    pub no_tablespaces: bool,
+    /// Only plan.
+    pub dry_run: bool,
+    /// Restore into a target that already has objects of its own.
+    pub allow_non_empty: bool,
+    /// Skip the fingerprint check at the end.
+    pub no_check: bool,
+    /// `host:port/database` or database names that are never restored into.
+    pub protected: BTreeSet<String>,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self {
+            jobs: 4,
+            memory: limits::MEMORY_BUDGET,
+            filters: RestoreFilters::default(),
+            clean: false,
+            if_exists: false,
+            create: false,
+            no_owner: false,
+            no_privileges: false,
+            role: None,
+            disable_triggers: false,
+            exit_on_error: false,
+            no_comments: false,
+            no_publications: false,
+            no_subscriptions: false,
+            no_security_labels: false,
+            no_tablespaces: false,
+            dry_run: false,
+            allow_non_empty: false,
+            no_check: false,
+            protected: BTreeSet::new(),
+        }
+    }
+}
+
+/// Options of a verification.
+#[derive(Clone, Debug)]
+pub struct VerifyOptions {
+    /// Objects (or tables) checked at a time.
+    pub jobs: usize,
+    /// Memory the run may use, bytes.
+    pub memory: u64,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self { jobs: 4, memory: limits::MEMORY_BUDGET }
+    }
+}

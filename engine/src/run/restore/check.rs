@@ -1,0 +1,54 @@
+//! Proof at the end: every restored table is read back and its fingerprint compared with the dump's.
+
+use super::{Run, locked};
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::format::contents::TableData;
+use crate::plan::restore_plan::PlannedLoad;
+use crate::run::fingerprint::{self, Comparison};
+use crate::source::lane::LaneOptions;
+
+impl Run {
+    /// The loads whose tables must now equal the dump's: those that lost nothing and began empty.
+    pub(super) fn checked(&self) -> Vec<&PlannedLoad> {
+        let spoiled = locked(&self.spoiled).clone();
+        let whole = |(load, _): &(usize, &PlannedLoad)| !spoiled.contains(load) && !self.occupied.contains(load);
+        self.plan.loads.iter().enumerate().filter(whole).map(|(_, load)| load).collect()
+    }
+}
+
+/// Reads restored tables back; gives one sentence for each that differs.
+pub(super) async fn fingerprints(run: &Run) -> Result<Vec<String>> {
+    if run.options.no_check {
+        return Ok(Vec::new());
+    }
+    run.stopped()?;
+    run.around.news.tell(Event::Phase { name: "check" });
+    let tables: Vec<TableData> =
+        run.checked().into_iter().map(|load| run.dump.contents.tables[load.table].clone()).collect();
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reader = LaneOptions { connect: run.target.clone(), role: run.options.role.clone(), row_security: false };
+    let encoding = &run.dump.contents.header.encoding;
+    let compared = fingerprint::compare(&reader, tables, encoding, run.options.jobs, &run.around).await;
+    let compared = compared.map_err(|error| error.context("reading restored tables back"))?;
+    Ok(compared
+        .into_iter()
+        .filter_map(|comparison| match comparison {
+            Comparison::Equal(_) => None,
+            Comparison::Differs(problem) => Some(problem),
+        })
+        .collect())
+}
+
+/// The restored rows are not the dump's.
+pub(super) fn unequal(problems: &[String]) -> Error {
+    let what = match problems {
+        [one] => one.clone(),
+        [first, rest @ ..] => format!("{first}; and {} more tables differ", rest.len()),
+        [] => "tables differ".to_owned(),
+    };
+    Error::new(Kind::Verification, format!("the restored rows are not those of the dump: {what}"))
+        .hint("Something changed the rows on their way in or since: triggers, rules, other sessions. `pgfreight verify --against` shows all tables.")
+}

@@ -1,0 +1,139 @@
+//! The lanes: tasks with a connection each, that take from the schedule whatever comes next.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::serial::{or_cancel, retry_or};
+use super::{Run, load, locked};
+use crate::connect::Lane;
+use crate::error::{Error, Kind, Result};
+use crate::plan::schedule::{Next, Schedule, Task};
+use crate::target::apply::{self, WrittenDown};
+
+/// What lanes share in one stage.
+struct Shared {
+    run: Arc<Run>,
+    schedule: Mutex<Schedule>,
+    /// Something has ended: those who wait look again.
+    ended: Notify,
+    /// A lane failed: nobody begins anything more.
+    failed: CancellationToken,
+}
+
+/// Runs a schedule to its end. The first error stops all lanes, each after its transaction was taken back.
+pub(super) async fn run(run: &Arc<Run>, mut schedule: Schedule) -> Result<()> {
+    let Next::Run(first) = schedule.take_next() else { return Ok(()) };
+    schedule.give_back(first);
+    let shared = Arc::new(Shared {
+        run: Arc::clone(run),
+        schedule: Mutex::new(schedule),
+        ended: Notify::new(),
+        failed: CancellationToken::new(),
+    });
+    let mut lanes = JoinSet::new();
+    for _ in 0..run.options.jobs {
+        lanes.spawn(lane(Arc::clone(&shared)));
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = lanes.join_next().await {
+        let result = ended.unwrap_or_else(|panic| Err(Error::new(Kind::Bug, "a lane failed").because(panic)));
+        if let Err(error) = result {
+            shared.failed.cancel();
+            shared.ended.notify_waiters();
+            if outcome.is_ok() {
+                outcome = Err(error);
+            }
+        }
+    }
+    outcome
+}
+
+async fn lane(shared: Arc<Shared>) -> Result<()> {
+    let mut connection: Option<Lane> = None;
+    loop {
+        let ended = shared.ended.notified();
+        tokio::pin!(ended);
+        // Before looking: an end between the look and the wait must not be missed.
+        ended.as_mut().enable();
+        shared.run.stopped()?;
+        if shared.failed.is_cancelled() {
+            return Ok(());
+        }
+        let next = locked(&shared.schedule).take_next();
+        match next {
+            Next::Done => break,
+            Next::Wait => tokio::select! {
+                () = ended => {}
+                () = shared.run.around.stop.cancelled() => {}
+                () = shared.failed.cancelled() => return Ok(()),
+            },
+            Next::Run(task) => {
+                perform(&shared, &mut connection, task).await?;
+                locked(&shared.schedule).ended(task);
+                shared.ended.notify_waiters();
+                if let Task::Chunk { load, .. } = task {
+                    let complete = locked(&shared.schedule).is_loaded(load);
+                    load::tell_if_complete(&shared.run, load, complete);
+                }
+            }
+        }
+    }
+    if let Some(connection) = connection {
+        connection.close().await;
+    }
+    Ok(())
+}
+
+/// Does a task, again on a new connection when the old one is lost.
+async fn perform(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Result<()> {
+    let run = &shared.run;
+    let mut attempt = 1;
+    loop {
+        let error = match once(shared, connection, task).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        // Whatever state it is in, the server takes the transaction back with the connection.
+        *connection = None;
+        attempt += 1;
+        retry_or(run, error, attempt, &describe(run, task)).await?;
+    }
+}
+
+async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Result<()> {
+    let run = &shared.run;
+    if connection.as_ref().is_some_and(|lane| !lane.is_usable()) {
+        *connection = None;
+    }
+    let lane = match connection {
+        Some(lane) => lane,
+        none => none.insert(run.open_lane().await?),
+    };
+    match task {
+        Task::Chunk { load, chunk } => load::chunk(run, lane, load, chunk).await,
+        Task::Entry { id } => {
+            let Some(prepared) = run.prepared(id) else { return Ok(()) };
+            let clock = Instant::now();
+            let token = lane.cancel_token();
+            let work = apply::run_one(lane, &prepared, run.rules, WrittenDown::Each);
+            let applied = or_cancel(run, &token, work).await?;
+            applied.lost.into_iter().for_each(|lost| run.lose(lost));
+            run.entry_done(id, clock.elapsed().as_millis() as u64);
+            Ok(())
+        }
+    }
+}
+
+fn describe(run: &Run, task: Task) -> String {
+    match task {
+        Task::Chunk { load, chunk } => format!("loading {} chunk {chunk}", run.plan.loads[load].name),
+        Task::Entry { id } => match run.entries.get(&id) {
+            Some(entry) => format!("{} {}", entry.desc, apply::display_name(entry)),
+            None => format!("entry {id}"),
+        },
+    }
+}

@@ -1,0 +1,251 @@
+//! `restore`: a dump into a database, by several lanes, exactly once, and proved equal.
+//!
+//! ```text
+//!   guards ── progress schema ── drops ── pre-data ──┬─ lane: chunk, chunk, index, …   ─┐
+//!                                                    ├─ lane: chunk, key, chunk, …      ├─ positions ── foreign keys
+//!                                                    └─ lane: …                         ┘      │
+//!          progress schema dropped ◄── fingerprints read back ◄── refreshes ◄── triggers, privileges, …
+//! ```
+//!
+//! Killed anywhere, the same command continues: whatever was done stands in the target beside its progress row (promise
+//! 6, [`crate::target::progress`]). A chunk commits only after it was opened to its end and agreed with the contents in
+//! every fact (promise 5). Entries that fail are losses, named in the report, unless the user wants to stop at the first.
+
+mod budget;
+mod check;
+mod database;
+mod lanes;
+mod load;
+mod prepare;
+mod serial;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::cpu_pool::CpuPool;
+use super::opened::OpenedDump;
+use super::options::{RestoreOptions, Surroundings};
+use super::report::{Loss, RestoreReport};
+use crate::connect::{self, ConnectOptions, Lane, Role};
+use crate::ddl::Entry;
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::plan::restore_plan::{RestorePlan, Stage};
+use crate::plan::schedule::Schedule;
+use crate::store::Repository;
+use crate::target::apply::{Lost, Prepared, Rules};
+use crate::target::facts::TargetFacts;
+use crate::target::progress::Done;
+use crate::target::settings::{self, Writing};
+
+pub use prepare::RestorePreview;
+
+/// Everything the tasks of one restore share.
+struct Run {
+    repository: Repository,
+    dump: OpenedDump,
+    target: ConnectOptions,
+    options: RestoreOptions,
+    around: Surroundings,
+    pool: CpuPool,
+    facts: TargetFacts,
+    writing: Writing,
+    rules: Rules,
+    plan: RestorePlan,
+    entries: HashMap<u32, Entry>,
+    done: Done,
+    losses: Mutex<BTreeSet<Lost>>,
+    /// Tables that lost rows: positions of their loads.
+    spoiled: Mutex<BTreeSet<usize>>,
+    /// Tables that had rows before: positions of their loads.
+    occupied: BTreeSet<usize>,
+    applied: AtomicU64,
+}
+
+/// What would be done: reads the target, writes nothing.
+pub async fn preview(
+    dump: &OpenedDump,
+    target: &ConnectOptions,
+    options: &RestoreOptions,
+    around: &Surroundings,
+) -> Result<RestorePreview> {
+    let target = prepare::Target { connect: target.clone(), fresh: false };
+    let prepared = prepare::prepare(dump, &target, options, around).await?;
+    Ok(prepared.into_preview(dump))
+}
+
+/// Restores a dump. With `dry_run` it does what [`preview`] does.
+///
+/// # Errors
+/// `Kind::Target` for the target's refusals and losses of connection beyond the retries, `Kind::Verification` when stored
+/// data is not what the manifest says or the restored rows are not what the dump says, `Kind::Cancelled` when stopped.
+pub async fn restore(
+    repository: &Repository,
+    dump: &OpenedDump,
+    target: &ConnectOptions,
+    options: &RestoreOptions,
+    around: &Surroundings,
+) -> Result<RestoreReport> {
+    let clock = Instant::now();
+    budget::check(options)?;
+    let target = if options.create && !options.dry_run {
+        database::create(dump, target, options, around).await?
+    } else {
+        prepare::Target { connect: target.clone(), fresh: false }
+    };
+    let prepared = prepare::prepare(dump, &target, options, around).await?;
+    if options.dry_run {
+        let report = RestoreReport { seconds: clock.elapsed().as_secs_f64(), ..empty(dump) };
+        return Ok(report);
+    }
+    let (lane, run) = prepared.begin(repository, dump, options, around).await?;
+    let run = Arc::new(run);
+    execute(&run, lane).await.map_err(|error| run.how_to_continue(error))?;
+    Ok(run.report(clock))
+}
+
+async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
+    let mut serial = serial::Serial::new(run, lane);
+    serial.drops().await?;
+    for stage in Stage::ALL {
+        let tasks = run.plan.stage(stage);
+        run.around.news.tell(Event::Phase { name: stage.name() });
+        match stage {
+            // The last stage would get in the way of the check and of the end.
+            Stage::Last => {}
+            Stage::Build => {
+                let loads = run.plan.load_tasks(|load, chunk| run.is_loaded(load, chunk));
+                load::tell_planned(run);
+                lanes::run(run, Schedule::new(&loads, &run.unfinished(tasks))).await?;
+            }
+            _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
+            _ => serial.entries(&run.unfinished(tasks)).await?,
+        }
+    }
+    let problems = check::fingerprints(run).await?;
+    serial.last(run.plan.stage(Stage::Last)).await?;
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(check::unequal(&problems)),
+    }
+}
+
+impl Run {
+    /// A fresh connection to the target, set up for writing.
+    async fn open_lane(&self) -> Result<Lane> {
+        open_lane(&self.target, &self.writing).await
+    }
+
+    fn prepared(&self, id: u32) -> Option<Prepared> {
+        self.entries.get(&id).map(|entry| Prepared::new(entry, self.rules, &self.facts.known))
+    }
+
+    fn is_loaded(&self, load: usize, chunk: usize) -> bool {
+        self.done.chunks.contains(&(self.plan.loads[load].table, chunk))
+    }
+
+    /// The tasks an earlier run has not done.
+    fn unfinished(&self, tasks: &[crate::plan::schedule::EntryTask]) -> Vec<crate::plan::schedule::EntryTask> {
+        tasks.iter().filter(|task| !self.done.entries.contains(&task.id)).cloned().collect()
+    }
+
+    fn lose(&self, lost: Lost) {
+        let event = Event::Loss { class: lost.class.clone(), name: lost.name.clone(), reason: lost.reason.clone() };
+        if locked(&self.losses).insert(lost) {
+            self.around.news.tell(event);
+        }
+    }
+
+    fn entry_done(&self, id: u32, milliseconds: u64) {
+        self.applied.fetch_add(1, Ordering::Relaxed);
+        if let Some(entry) = self.entries.get(&id) {
+            let name = crate::target::apply::display_name(entry);
+            self.around.news.tell(Event::EntryDone { kind: entry.desc.clone(), name, milliseconds });
+        }
+    }
+
+    fn stopped(&self) -> Result<()> {
+        if self.around.stop.is_cancelled() { Err(cancelled()) } else { Ok(()) }
+    }
+
+    /// Errors after which the same command goes on say so.
+    fn how_to_continue(&self, error: Error) -> Error {
+        match error.kind() {
+            Kind::Cancelled => error.hint("What is done stays: run the same command again to continue."),
+            Kind::Target | Kind::Store if error.advice().is_none() => {
+                error.hint("What is done stays: after mending the cause, run the same command again to continue.")
+            }
+            _ => error,
+        }
+    }
+
+    fn report(&self, clock: Instant) -> RestoreReport {
+        let spoiled = locked(&self.spoiled).clone();
+        let whole =
+            || self.plan.loads.iter().enumerate().filter(|(load, _)| !spoiled.contains(load)).map(|(_, load)| load);
+        let losses = locked(&self.losses).clone();
+        RestoreReport {
+            tables: whole().count() as u64,
+            rows: whole().map(|load| load.rows).sum(),
+            raw_bytes: whole().flat_map(|load| &load.chunks).sum(),
+            entries: self.applied.load(Ordering::Relaxed),
+            resumed_chunks: self.resumed_chunks(),
+            proved_tables: if self.options.no_check { 0 } else { self.checked().len() as u64 },
+            losses: losses
+                .iter()
+                .map(|lost| Loss { class: lost.class.clone(), name: lost.name.clone(), reason: lost.reason.clone() })
+                .collect(),
+            seconds: clock.elapsed().as_secs_f64(),
+            ..empty(&self.dump)
+        }
+    }
+
+    fn resumed_chunks(&self) -> u64 {
+        let planned: BTreeSet<usize> = self.plan.loads.iter().map(|load| load.table).collect();
+        self.done.chunks.iter().filter(|(table, _)| planned.contains(table)).count() as u64
+    }
+}
+
+/// A connection set up for writing.
+async fn open_lane(target: &ConnectOptions, writing: &Writing) -> Result<Lane> {
+    let mut lane = connect::lane(target, Role::Target).await?;
+    let sql = settings::writing(lane.version(), writing);
+    lane.execute(&sql).await.map_err(|error| {
+        let refused = connect::sqlstate(&error) == Some("42501") && writing.triggers_off;
+        let error = error.context("preparing a session on the target");
+        match refused {
+            true => error.hint("--disable-triggers needs a role that may set session_replication_role: a superuser."),
+            false => error,
+        }
+    })?;
+    Ok(lane)
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "the restore was stopped")
+}
+
+fn empty(dump: &OpenedDump) -> RestoreReport {
+    RestoreReport {
+        dump: dump.manifest.dump.clone(),
+        tables: 0,
+        rows: 0,
+        raw_bytes: 0,
+        entries: 0,
+        resumed_chunks: 0,
+        proved_tables: 0,
+        losses: Vec::new(),
+        seconds: 0.0,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long to wait before an attempt (from 2).
+fn pause(attempt: u32) -> std::time::Duration {
+    std::time::Duration::from_millis(250 << attempt.min(6))
+}

@@ -1,0 +1,339 @@
+//! Before the first write: the target's facts, its fitness, the plan.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+
+use super::{Run, open_lane};
+use crate::connect::{ConnectOptions, Lane};
+use crate::ddl::{self, Dialect, Entry, EntryKind, Section, Toc};
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::format::contents::DataKind;
+use crate::ids::{Digest, ServerVersion};
+use crate::plan::restore_plan::{self, PlanInput, RestorePlan};
+use crate::plan::select_entries::{self as select, RestoreFilters};
+use crate::run::cpu_pool::CpuPool;
+use crate::run::opened::OpenedDump;
+use crate::run::options::{RestoreOptions, Surroundings};
+use crate::sql;
+use crate::store::Repository;
+use crate::target::apply::Rules;
+use crate::target::facts::{self, TargetFacts};
+use crate::target::guards::{self, Tolerance};
+use crate::target::progress::{self, Done, Found, RunMark};
+use crate::target::settings::Writing;
+
+/// The database that is restored into.
+pub(super) struct Target {
+    /// How to get there.
+    pub(super) connect: ConnectOptions,
+    /// It was just made by us (`--create`): what the template brought along does not count as content.
+    pub(super) fresh: bool,
+}
+
+/// A restore that may begin.
+pub(super) struct Prepared {
+    lane: Lane,
+    target: ConnectOptions,
+    facts: TargetFacts,
+    entries: Vec<Entry>,
+    plan: RestorePlan,
+    mark: RunMark,
+    writing: Writing,
+    found: Option<Box<Done>>,
+    occupied: BTreeSet<usize>,
+}
+
+/// What a restore would do.
+#[derive(Clone, Debug)]
+pub struct RestorePreview {
+    /// The entries it would run, for the target's version.
+    pub entries: Vec<Entry>,
+    /// The plan.
+    pub plan: RestorePlan,
+    /// What the target cannot have: class, name, reason.
+    pub losses: Vec<(String, String, String)>,
+    /// Chunks an interrupted run has loaded.
+    pub resumed_chunks: u64,
+}
+
+impl fmt::Display for RestorePreview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.plan.describe(&self.entries).fmt(f)
+    }
+}
+
+/// Looks at the target, refuses what must be refused, and plans.
+pub(super) async fn prepare(
+    dump: &OpenedDump,
+    target: &Target,
+    options: &RestoreOptions,
+    around: &Surroundings,
+) -> Result<Prepared> {
+    let connect = &target.connect;
+    guards::refuse_protected(&connect.describe(), connect.database(), &options.protected)?;
+    around.news.tell(Event::Phase { name: "connect" });
+    let mut writing = Writing { role: options.role.clone(), triggers_off: false, lanes: options.jobs };
+    let mut lane = open_lane(connect, &writing).await?;
+    let mut facts = facts::read(&mut lane).await?;
+    let database = facts.database.clone();
+    around.news.tell(Event::Server { role: "target", version: facts.version_text.clone(), database });
+    guards::refuse_unfit(&facts)?;
+    refuse_transaction_pooler(&mut lane, connect, &writing).await?;
+    let header = &dump.contents.header;
+    for message in guards::warnings(&facts, dump.contents.catalog.server.version, &header.encoding) {
+        around.news.tell(Event::Warning { message });
+    }
+    around.news.tell(Event::Phase { name: "plan" });
+    let entries = entries(dump, &facts, options)?;
+    let made = entries.iter().filter(|entry| entry.desc == "ACCESS METHOD" && entry.kind == EntryKind::Create);
+    facts.known.access_methods.extend(made.map(|entry| entry.name.clone()));
+    let input = PlanInput {
+        entries: &entries,
+        tables: &dump.contents.tables,
+        catalog: &dump.contents.catalog,
+        clean: options.clean,
+    };
+    let plan = restore_plan::plan(input);
+    writing.triggers_off = options.disable_triggers && !creates(&entries);
+    let mark = RunMark { dump: header.dump.clone(), options: digest(options, &facts) };
+    let found = match progress::read(&mut lane, &mark).await? {
+        Found::Other { dump, started, same_dump } => return Err(progress::refuse_other(&dump, &started, same_dump)),
+        Found::Same(done) => Some(done),
+        Found::Nothing => None,
+    };
+    let mut prepared = Prepared {
+        lane,
+        target: connect.clone(),
+        facts,
+        entries,
+        plan,
+        mark,
+        writing,
+        found,
+        occupied: BTreeSet::new(),
+    };
+    if prepared.found.is_none() {
+        prepared.guard(target, options, dump).await?;
+    }
+    prepared.warn_of_triggers(around).await?;
+    Ok(prepared)
+}
+
+/// The entries of this restore: written for the target's version, of those the dump carries the ones that filters and
+/// switches leave, in the order of a list file if there is one.
+fn entries(dump: &OpenedDump, facts: &TargetFacts, options: &RestoreOptions) -> Result<Vec<Entry>> {
+    let toc = table_of_contents(dump, facts.version)?;
+    let chosen = select::select_entries(&toc, &options.filters)?;
+    let mut by_id: HashMap<u32, Entry> = toc.entries.into_iter().map(|entry| (entry.id, entry)).collect();
+    Ok(chosen.into_iter().filter_map(|id| by_id.remove(&id)).filter(|entry| wanted(entry, options)).collect())
+}
+
+/// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.
+pub(super) fn table_of_contents(dump: &OpenedDump, target: ServerVersion) -> Result<Toc> {
+    let mut toc = ddl::write(&dump.contents.catalog, Dialect { target })
+        .map_err(|cause| Error::new(Kind::Format, "the dump's schema cannot be put in order").because(cause))?;
+    let carried: HashSet<u32> = dump.contents.entries.iter().map(|entry| entry.id).collect();
+    toc.entries.retain(|entry| carried.contains(&entry.id));
+    Ok(toc)
+}
+
+/// Whether only a part of the dump was asked for: then other things in the target are natural.
+fn is_partial(filters: &RestoreFilters) -> bool {
+    let RestoreFilters { tables, schemas, indexes, functions, triggers, list, .. } = filters;
+    [tables, schemas, indexes, functions, triggers].into_iter().any(|names| !names.is_empty()) || list.is_some()
+}
+
+/// The switches that leave kinds of entries out.
+pub(super) fn wanted(entry: &Entry, options: &RestoreOptions) -> bool {
+    let about = |class: &str| entry.desc.starts_with(class) || entry.name.starts_with(class);
+    match entry.kind {
+        _ if entry.is_about_database() && !options.create => false,
+        EntryKind::Acl if options.no_privileges => false,
+        EntryKind::Comment if options.no_comments => false,
+        EntryKind::SecurityLabel if options.no_security_labels => false,
+        _ if options.no_publications && about("PUBLICATION") => false,
+        _ if options.no_subscriptions && about("SUBSCRIPTION") => false,
+        _ => true,
+    }
+}
+
+fn creates(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| entry.section == Section::PreData && entry.kind == EntryKind::Create)
+}
+
+/// Everything that decides what is done; lanes, memory and the check do not.
+fn digest(options: &RestoreOptions, facts: &TargetFacts) -> Digest {
+    let RestoreOptions { filters, clean, create, no_owner, no_privileges, role, disable_triggers, .. } = options;
+    let RestoreOptions { no_comments, no_publications, no_subscriptions, no_security_labels, no_tablespaces, .. } =
+        options;
+    let text = format!(
+        "{} {} {filters:?} {:?} {role:?}",
+        env!("CARGO_PKG_VERSION"),
+        facts.version.major(),
+        [
+            clean,
+            create,
+            no_owner,
+            no_privileges,
+            disable_triggers,
+            no_comments,
+            no_publications,
+            no_subscriptions,
+            no_security_labels,
+            no_tablespaces
+        ],
+    );
+    Digest(*blake3::hash(text.as_bytes()).as_bytes())
+}
+
+/// Two idle connections served by one process mean a pooler that lends connections per transaction: our settings would
+/// leak to others, and theirs to us.
+async fn refuse_transaction_pooler(lane: &mut Lane, connect: &ConnectOptions, writing: &Writing) -> Result<()> {
+    const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
+    let mut other = open_lane(connect, writing).await?;
+    let first = lane.execute(BACKEND).await?;
+    let second = other.execute(BACKEND).await?;
+    let again = lane.execute(BACKEND).await?;
+    other.close().await;
+    if first == second || first != again {
+        return Err(Error::new(Kind::Target, "there is a pooler in transaction mode between here and the target")
+            .hint("Connect to the server itself, or to a session-mode port of the pooler."));
+    }
+    Ok(())
+}
+
+impl Prepared {
+    /// Refuses a target that holds what it should not.
+    async fn guard(&mut self, target: &Target, options: &RestoreOptions, dump: &OpenedDump) -> Result<()> {
+        let all = target.fresh || options.clean || options.allow_non_empty || !creates(&self.entries);
+        let tolerance = match all {
+            true => Tolerance::Anything,
+            false if is_partial(&options.filters) => Tolerance::OtherThings,
+            false => Tolerance::Nothing,
+        };
+        let created = self
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Create && entry.object.is_some() && entry.object == entry.relation)
+            .map(|entry| (entry.schema.clone().unwrap_or_default(), entry.name.clone()));
+        guards::refuse_occupied(&self.facts, tolerance, created)?;
+        if !creates(&self.entries) {
+            self.find_rows(options, dump).await?;
+        }
+        Ok(())
+    }
+
+    /// Restoring only data: rows that are there already would be doubled.
+    async fn find_rows(&mut self, options: &RestoreOptions, dump: &OpenedDump) -> Result<()> {
+        for (number, load) in self.plan.loads.iter().enumerate() {
+            let table = &dump.contents.tables[load.table];
+            if table.kind == DataKind::LargeObjects {
+                self.occupied.insert(number);
+                continue;
+            }
+            let exists = self.facts.relations.contains(&(table.schema.clone(), table.name.clone()));
+            if exists && facts::has_rows(&mut self.lane, &sql::qualified(Some(&table.schema), &table.name)).await? {
+                self.occupied.insert(number);
+                if !options.allow_non_empty {
+                    return Err(Error::new(Kind::Target, format!("table {} has rows already", load.name))
+                        .hint("Empty it first, or say --allow-non-empty to add the dump's rows to them."));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn warn_of_triggers(&mut self, around: &Surroundings) -> Result<()> {
+        if self.writing.triggers_off {
+            for name in facts::always_triggers(&mut self.lane).await? {
+                let message = format!("trigger {name} fires in spite of --disable-triggers");
+                around.news.tell(Event::Warning { message });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_preview(self, dump: &OpenedDump) -> RestorePreview {
+        let losses = self.entries.iter().flat_map(|entry| {
+            let lost =
+                |reason: &String| (entry.desc.clone(), crate::target::apply::display_name(entry), reason.clone());
+            entry.losses.iter().map(lost).collect::<Vec<_>>()
+        });
+        let _ = dump;
+        RestorePreview {
+            losses: losses.collect(),
+            resumed_chunks: self.found.as_ref().map_or(0, |done| done.chunks.len() as u64),
+            entries: self.entries,
+            plan: self.plan,
+        }
+    }
+
+    /// Writes the run down in the target and gives what it needs; from here on the target changes.
+    pub(super) async fn begin(
+        mut self,
+        repository: &Repository,
+        dump: &OpenedDump,
+        options: &RestoreOptions,
+        around: &Surroundings,
+    ) -> Result<(Lane, Run)> {
+        let mut done = Done::default();
+        match self.found.take() {
+            Some(found) => done = *found,
+            None => progress::begin(&mut self.lane, &self.mark).await?,
+        }
+        if done.restarted {
+            self.forget_unlogged(dump, &mut done).await?;
+        }
+        if self.writing.triggers_off {
+            self.lane = open_lane(&self.target, &self.writing).await?;
+        }
+        let run = Run {
+            repository: repository.clone(),
+            dump: dump.clone(),
+            target: self.target,
+            options: options.clone(),
+            around: around.clone(),
+            pool: CpuPool::with_all_cores()?,
+            facts: self.facts,
+            writing: self.writing,
+            rules: Rules {
+                no_owner: options.no_owner,
+                no_tablespaces: options.no_tablespaces,
+                exit_on_error: options.exit_on_error,
+            },
+            plan: self.plan,
+            entries: self.entries.into_iter().map(|entry| (entry.id, entry)).collect::<HashMap<_, _>>(),
+            losses: Mutex::default(),
+            spoiled: Mutex::default(),
+            occupied: self.occupied,
+            applied: AtomicU64::new(0),
+            done,
+        };
+        for lost in run.done.losses.clone() {
+            run.lose(lost);
+        }
+        Ok((self.lane, run))
+    }
+
+    async fn forget_unlogged(&mut self, dump: &OpenedDump, done: &mut Done) -> Result<()> {
+        let catalog = &dump.contents.catalog;
+        let is_unlogged = |object| {
+            catalog.objects.iter().any(|found| {
+                Some(found.id) == object && matches!(&found.body, crate::catalog::Body::Table(table) if table.unlogged)
+            })
+        };
+        let loaded: BTreeSet<usize> = done.chunks.iter().map(|(table, _)| *table).collect();
+        let tables: Vec<(usize, String)> = loaded
+            .into_iter()
+            .filter_map(|table| dump.contents.tables.get(table).map(|data| (table, data)))
+            .filter(|(_, data)| is_unlogged(data.object))
+            .map(|(table, data)| (table, sql::qualified(Some(&data.schema), &data.name)))
+            .collect();
+        progress::forget_unlogged(&mut self.lane, &tables).await?;
+        done.chunks.retain(|(table, _)| !tables.iter().any(|(unlogged, _)| unlogged == table));
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! The stages that run in order on one connection: many small statements, batched.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Run, pause};
+use crate::connect::{self, Lane};
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::limits::CHUNK_ATTEMPTS;
+use crate::plan::schedule::EntryTask;
+use crate::target::apply::{self, Lost, Prepared, WrittenDown};
+use crate::target::progress;
+
+/// Entries in one transaction: enough to hide round trips, few enough for the server's lock table and for a retry.
+const BATCH: usize = 64;
+
+/// The one connection, made anew when it is lost.
+pub(super) struct Serial<'a> {
+    run: &'a Arc<Run>,
+    lane: Option<Lane>,
+}
+
+impl<'a> Serial<'a> {
+    pub(super) fn new(run: &'a Arc<Run>, lane: Lane) -> Self {
+        Self { run, lane: Some(lane) }
+    }
+
+    /// The drops of `--clean`, once.
+    pub(super) async fn drops(&mut self) -> Result<()> {
+        if self.run.plan.drops.is_empty() || self.run.done.entries.contains(&progress::DROPS) {
+            return Ok(());
+        }
+        self.run.around.news.tell(Event::Phase { name: "clean" });
+        let drops: Vec<Prepared> = self
+            .run
+            .plan
+            .drops
+            .iter()
+            .filter_map(|id| self.run.entries.get(id))
+            .filter_map(|entry| entry.drop.clone().map(|sql| Prepared::drop(entry, sql)))
+            .collect();
+        for batch in drops.chunks(BATCH) {
+            self.batch(batch, WrittenDown::No).await?;
+        }
+        self.execute(&progress::entry_done(progress::DROPS)).await
+    }
+
+    /// Entries in order.
+    pub(super) async fn entries(&mut self, tasks: &[EntryTask]) -> Result<()> {
+        let prepared: Vec<Prepared> = tasks.iter().filter_map(|task| self.run.prepared(task.id)).collect();
+        for batch in prepared.chunks(BATCH) {
+            self.batch(batch, WrittenDown::Each).await?;
+        }
+        Ok(())
+    }
+
+    /// The last entries and the end of progress, in one transaction if that works: event triggers would fire for the end.
+    pub(super) async fn last(&mut self, tasks: &[EntryTask]) -> Result<()> {
+        self.run.stopped()?;
+        let run = self.run;
+        let tasks = run.unfinished(tasks);
+        let prepared: Vec<Prepared> = tasks.iter().filter_map(|task| run.prepared(task.id)).collect();
+        let lane = self.lane().await?;
+        if apply::all_at_once(lane, &progress::drop_statements(), &prepared).await? {
+            for entry in &prepared {
+                entry.lost().iter().for_each(|lost| run.lose(lost.clone()));
+                run.entry_done(entry.id, 0);
+            }
+            return Ok(());
+        }
+        self.entries(&tasks).await?;
+        progress::end(self.lane().await?).await
+    }
+
+    async fn lane(&mut self) -> Result<&mut Lane> {
+        if self.lane.as_ref().is_some_and(|lane| !lane.is_usable()) {
+            self.lane = None;
+        }
+        match &mut self.lane {
+            Some(lane) => Ok(lane),
+            none => Ok(none.insert(self.run.open_lane().await?)),
+        }
+    }
+
+    /// One batch, again on a new connection when the old one is lost; what was committed is known by its progress rows.
+    async fn batch(&mut self, batch: &[Prepared], how: WrittenDown) -> Result<()> {
+        let run = self.run;
+        let mut attempt = 1;
+        loop {
+            run.stopped()?;
+            let clock = Instant::now();
+            let rules = run.rules;
+            let outcome = match self.lane().await {
+                Ok(lane) => {
+                    let token = lane.cancel_token();
+                    or_cancel(run, &token, apply::run_batch(lane, batch, rules, how)).await
+                }
+                Err(error) => Err(error),
+            };
+            let error = match outcome {
+                Ok(applied) => {
+                    match how {
+                        WrittenDown::Each => applied.lost.into_iter().for_each(|lost| run.lose(lost)),
+                        // What could not be dropped is no loss: if it is still there when it is made, that is.
+                        WrittenDown::No => applied.lost.into_iter().for_each(|lost| warn(run, &lost)),
+                    }
+                    let each = clock.elapsed().as_millis() as u64 / batch.len().max(1) as u64;
+                    batch.iter().filter(|_| how == WrittenDown::Each).for_each(|entry| run.entry_done(entry.id, each));
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            attempt += 1;
+            retry_or(run, error, attempt, "running statements").await?;
+            self.lane = None;
+        }
+    }
+
+    async fn execute(&mut self, sql: &str) -> Result<()> {
+        let lane = self.lane().await?;
+        match lane.execute(sql).await {
+            Err(error) if !progress::is_done_already(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn warn(run: &Run, lost: &Lost) {
+    let message = format!("{} {}: {}", lost.class, lost.name, lost.reason);
+    run.around.news.tell(Event::Warning { message });
+}
+
+/// Waits before another attempt, or gives the error back if another makes no sense.
+pub(super) async fn retry_or(run: &Run, error: Error, attempt: u32, what: &str) -> Result<()> {
+    run.stopped()?;
+    if !error.is_passing() || attempt > CHUNK_ATTEMPTS {
+        return Err(error);
+    }
+    run.around.news.tell(Event::Retry { what: what.to_owned(), attempt, cause: error.to_string() });
+    tokio::select! {
+        () = run.around.stop.cancelled() => Err(super::cancelled()),
+        () = tokio::time::sleep(pause(attempt)) => Ok(()),
+    }
+}
+
+/// Runs statements; when the user stops, asks the server to stop too and waits until it has.
+pub(super) async fn or_cancel<T>(
+    run: &Run,
+    token: &connect::CancelToken,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        () = run.around.stop.cancelled() => {}
+    }
+    // An attempt; whether it worked shows in how the statement ends.
+    let _ = token.cancel().await;
+    match work.await {
+        Ok(done) => Ok(done),
+        Err(_) => Err(super::cancelled()),
+    }
+}
