@@ -1,0 +1,106 @@
+//! `pgfreight dump`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::connection::ConnectionArgs;
+use super::filters::{DumpFilterArgs, LossArgs};
+use super::repo::RepoArgs;
+
+/// Arguments of `dump`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "All connections read under one snapshot. Interrupted, the same command goes on and uploads only what is missing."
+)]
+pub struct DumpArgs {
+    /// Database, as with -d
+    #[arg(value_name = "DB", conflicts_with = "dbname")]
+    pub database: Option<String>,
+    #[command(flatten)]
+    pub repo: RepoArgs,
+    /// This host's writer key [env: PGFREIGHT_WRITER_KEY; default: below ~/.config/pgfreight]
+    #[arg(long, value_name = "FILE", help_heading = "Repository")]
+    pub writer_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(flatten)]
+    pub filters: DumpFilterArgs,
+    #[command(flatten)]
+    pub losses: LossArgs,
+    #[command(flatten)]
+    pub work: DumpWorkArgs,
+}
+
+/// How to work.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "How to work")]
+pub struct DumpWorkArgs {
+    /// Connections that copy at a time [env: PGFREIGHT_JOBS; default: 4]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Compression: zstd:LEVEL, 1 to 19 [default: zstd:3]
+    #[arg(short = 'Z', long, value_name = "METHOD", value_parser = compression)]
+    pub compress: Option<i32>,
+    /// How rows are copied
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub copy_format: Option<CopyFormatArg>,
+    /// Memory to use at most [env: PGFREIGHT_MEMORY; default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = super::size::bytes)]
+    pub memory: Option<u64>,
+    /// Give up if a table lock cannot be had in this time
+    #[arg(long, value_name = "TIME", value_parser = super::size::duration)]
+    pub lock_wait_timeout: Option<Duration>,
+    /// Give up if the snapshot gets older than this (an old snapshot keeps the server from cleaning up)
+    #[arg(long, value_name = "TIME", value_parser = super::size::duration)]
+    pub snapshot_age: Option<Duration>,
+    /// SET ROLE before reading
+    #[arg(long, value_name = "NAME")]
+    pub role: Option<String>,
+    /// Dump the rows that row-level security shows instead of failing
+    #[arg(long)]
+    pub enable_row_security: bool,
+}
+
+/// COPY's formats.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CopyFormatArg {
+    /// Binary where every column's type is exact in binary, text otherwise
+    Auto,
+    /// Always text
+    Text,
+    /// Always binary; tables it cannot carry are refused
+    Binary,
+}
+
+/// pg_dump's `-Z`: `zstd`, `zstd:LEVEL`, `LEVEL`, `zstd:level=LEVEL`.
+pub fn compression(text: &str) -> Result<i32, String> {
+    let detail = match text.split_once(':') {
+        Some(("zstd", detail)) => detail.strip_prefix("level=").unwrap_or(detail),
+        Some((method, _)) => return Err(format!("`{method}` is not offered, only zstd")),
+        None if text == "zstd" => "3",
+        None => text,
+    };
+    match detail.parse::<i32>() {
+        Ok(level @ 1..=19) => Ok(level),
+        Ok(_) => Err("zstd levels go from 1 to 19".to_owned()),
+        Err(_) => Err(format!("`{text}` is not a compression; write for example zstd:3")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compression;
+
+    #[test]
+    fn compression_takes_pg_dumps_spellings() {
+        for (text, level) in [("zstd", 3), ("zstd:1", 1), ("zstd:level=7", 7), ("5", 5)] {
+            assert_eq!(compression(text), Ok(level), "{text}");
+        }
+        for bad in ["gzip:6", "lz4", "zstd:0", "zstd:20", "zstd:fast", "zstd:3,long"] {
+            assert!(compression(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Sizes and times as people write them.
+
+use std::time::Duration;
+
+/// Bytes: `512MiB`, `1GiB`, `65536`; decimal units (`MB`) mean powers of ten.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let units: [(&str, u64); 9] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("tib", 1 << 40),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("tb", 1_000_000_000_000),
+        ("b", 1),
+    ];
+    let (number, unit) = split(text);
+    let factor = if unit.is_empty() {
+        Some(1)
+    } else {
+        units.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name)).map(|(_, factor)| *factor)
+    };
+    let value = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    value.ok_or_else(|| format!("`{text}` is not a size; write for example 256MiB"))
+}
+
+/// A time: `90s`, `15min`, `2h`, `500ms`; a bare number means milliseconds, as pg_dump's `--lock-wait-timeout` has it.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text);
+    let factor = match unit {
+        "" | "ms" => Some(1),
+        "s" => Some(1_000),
+        "min" | "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    let value =
+        number.parse::<u64>().ok().zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
+    value.map(Duration::from_millis).ok_or_else(|| format!("`{text}` is not a time; write for example 90s, 15min, 2h"))
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    (&text[..at], text[at..].trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("256MiB"), Ok(256 << 20));
+        assert_eq!(bytes("1 GB"), Ok(1_000_000_000));
+        assert_eq!(bytes("65536"), Ok(65_536));
+        for bad in ["", "MiB", "-1", "1.5GiB", "12parsecs", "99999999999TiB"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(duration("5000"), Ok(Duration::from_secs(5)));
+        assert_eq!(duration("15min"), Ok(Duration::from_secs(900)));
+        assert!(duration("soon").is_err());
+    }
+}
