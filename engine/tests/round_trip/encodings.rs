@@ -1,0 +1,47 @@
+//! Databases that are not UTF-8: rows come back byte for byte, in text and in binary.
+
+use pgfreight_engine::plan::copy_format::CopyFormatChoice;
+use pgfreight_engine::run::options::DumpOptions;
+use pgfreight_fixtures::compare::{self, Scope};
+use pgfreight_fixtures::postgres::Cluster;
+
+use super::{small_chunks, there_and_back};
+use crate::place::Place;
+
+async fn in_both_formats(options: &str, sql: &str, bytes: &str) {
+    let (cluster, place) = (Cluster::shared(18), Place::encrypted().await);
+    let source = cluster.database_with("encoding_source", options);
+    source.execute(sql);
+    for copy_format in [CopyFormatChoice::Text, CopyFormatChoice::Binary] {
+        let target = cluster.database_with("encoding_target", options);
+        let options = DumpOptions { copy_format, ..small_chunks() };
+        let (losses, wrong) = there_and_back(&place, &source, &target, &options).await;
+        assert!(losses.is_empty() && wrong.is_empty(), "{copy_format:?}: {losses:?} {wrong:?}");
+        compare::assert_equal(&source.url(), &target.url(), Scope::All);
+        assert_eq!(source.value(bytes), target.value(bytes), "{copy_format:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn latin1() {
+    in_both_formats(
+        "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "CREATE TABLE \"Größe\" (\"naïve\" text, j json, n int);
+         COMMENT ON TABLE \"Größe\" IS 'übel: ¿ÿ';
+         INSERT INTO \"Größe\" SELECT 'Straße ÿ¡ ' || i, '{\"ä\": \"é\"}', i FROM generate_series(1, 20000) i;
+         CREATE INDEX ON \"Größe\" (\"naïve\")",
+        "SELECT md5(string_agg(\"naïve\"::bytea, '' ORDER BY n)) FROM \"Größe\"",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sql_ascii_keeps_bytes_that_are_no_text() {
+    in_both_formats(
+        "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "CREATE TABLE anything (t text, n int);
+         INSERT INTO anything SELECT E'\\xff\\xfe\\x80 \\xe4 ' || i, i FROM generate_series(1, 20000) i",
+        "SELECT md5(string_agg(decode(replace(t, '\\', '\\\\'), 'escape'), '' ORDER BY n)) FROM anything",
+    )
+    .await;
+}
