@@ -1,0 +1,10 @@
+//! The command line as a published interface: help, exit codes, JSON, refusals, settings.
+
+mod config;
+mod errors;
+mod help;
+mod keys;
+mod memory;
+mod program;
+mod round_trip;
+mod signals;
