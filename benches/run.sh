@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Whole dumps and restores side by side with pg_dump and pg_restore in one run; with PURE=1 the criterion benches of the
+# pure parts first. BENCH_SCALE (1), BENCH_ROUNDS (3), BENCH_LANES (2), BENCH_MAJOR (18) say how much.
+# Nothing else should run on the machine meanwhile.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ "${PURE:-0}" = 0 ] || cargo bench --quiet -p pgfreight-benches --bench pure
+cargo build --release --quiet -p pgfreight
+cargo build --quiet -p pgfreight-benches --bin whole
+target="${CARGO_TARGET_DIR:-target}"
+PGFREIGHT="$target/release/pgfreight" exec "$target/debug/whole"

@@ -1,0 +1,158 @@
+//! The contenders and what each of them runs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use pgfreight_fixtures::postgres::{Cluster, Database};
+use pgfreight_fixtures::tools;
+
+use super::Settings;
+use super::measure::{self, Cost};
+use super::table::Costs;
+
+/// Fills a database at a scale.
+pub type Filler = fn(&Database<'_>, f64);
+
+/// One database, and a folder for what is made of it.
+pub struct Arena<'a> {
+    cluster: &'a Cluster,
+    settings: &'a Settings,
+    database: Database<'a>,
+    folder: tempfile::TempDir,
+}
+
+impl<'a> Arena<'a> {
+    /// Fills a fresh database.
+    pub fn fill(cluster: &'a Cluster, settings: &'a Settings, filler: Filler) -> Self {
+        let database = cluster.database("bench");
+        filler(&database, settings.scale);
+        database.execute("VACUUM (FREEZE, ANALYZE)");
+        database.execute("CHECKPOINT");
+        let arena = Self { cluster, settings, database, folder: tempfile::tempdir().expect("a folder") };
+        arena.make_keys();
+        arena
+    }
+
+    /// Size of the database, MiB.
+    pub fn megabytes(&self) -> String {
+        self.database.value("SELECT pg_database_size(current_database()) / 1048576")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn make_keys(&self) {
+        let status = tools::age_keygen().arg("-o").arg(self.path("identity")).stderr(Stdio::null()).status();
+        assert!(status.expect("age-keygen runs").success());
+    }
+
+    fn recipient(&self) -> String {
+        let output = tools::age_keygen().arg("-y").arg(self.path("identity")).output().expect("age-keygen runs");
+        String::from_utf8(output.stdout).expect("a recipient").trim().to_owned()
+    }
+
+    /// All rounds of all contenders: dumps, then restores of the last dumps.
+    pub fn run(&self) -> (Costs, Costs) {
+        let dumps: [(&str, fn(&Self) -> Cost); 4] = [
+            ("pgfreight (encrypted, proved)", Self::ours),
+            ("pg_dump -Fd zstd:1", Self::directory),
+            ("pg_dump -Fc | age", Self::piped),
+            ("bare COPY to nothing", Self::floor),
+        ];
+        let restores: [(&str, fn(&Self) -> Cost); 2] =
+            [("pgfreight (fingerprints checked)", Self::restore_ours), ("pg_restore", Self::restore_theirs)];
+        let turns = |contenders: &[(&'static str, fn(&Self) -> Cost)]| {
+            let mut costs: Costs = contenders.iter().map(|(name, _)| (*name, Vec::new())).collect();
+            for _ in 0..self.settings.rounds {
+                for (position, (_, contender)) in contenders.iter().enumerate() {
+                    costs[position].1.push(contender(self));
+                }
+            }
+            costs
+        };
+        (turns(&dumps), turns(&restores))
+    }
+
+    fn measured(&self, commands: Vec<Command>) -> Cost {
+        let server = self.cluster.pid().expect("a cluster of our own has a process");
+        measure::pipeline(server, commands)
+    }
+
+    fn lanes(&self) -> String {
+        self.settings.lanes.to_string()
+    }
+
+    fn pgfreight(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.settings.program);
+        command.args(arguments).arg("--repo").arg(self.path("repository"));
+        command.arg("--quiet").stdout(Stdio::null());
+        command
+    }
+
+    /// A fresh repository each time: nothing may be reused.
+    fn ours(&self) -> Cost {
+        let _ = fs::remove_dir_all(self.path("repository"));
+        let _ = fs::remove_file(self.path("writer"));
+        let writer = self.path("writer");
+        let made =
+            self.pgfreight(&["init", "--recipient", &self.recipient()]).arg("--writer-key").arg(&writer).status();
+        assert!(made.expect("pgfreight runs").success());
+        let mut dump = self.pgfreight(&["dump", "-Z", "zstd:1", "-j", &self.lanes(), "-d", &self.database.url()]);
+        dump.arg("--writer-key").arg(&writer);
+        let mut cost = self.measured(vec![dump]);
+        cost.stored = measure::bytes(&self.path("repository"));
+        cost
+    }
+
+    fn directory(&self) -> Cost {
+        let out = self.path("directory");
+        let _ = fs::remove_dir_all(&out);
+        let mut dump = tools::pg_dump(self.settings.major);
+        dump.args(["-Fd", "-Z", "zstd:1", "-j", &self.lanes(), "-d", &self.database.url(), "-f"]).arg(&out);
+        let mut cost = self.measured(vec![dump]);
+        cost.stored = measure::bytes(&out);
+        cost
+    }
+
+    fn piped(&self) -> Cost {
+        let out = self.path("custom.age");
+        let mut dump = tools::pg_dump(self.settings.major);
+        dump.args(["-Fc", "-d", &self.database.url()]);
+        let mut age = tools::age();
+        age.args(["-r", &self.recipient(), "-o"]).arg(&out);
+        let mut cost = self.measured(vec![dump, age]);
+        cost.stored = measure::bytes(&out);
+        cost
+    }
+
+    /// As many sessions as lanes, each copying its share of the tables to nothing: the server's part of any dump.
+    fn floor(&self) -> Cost {
+        let tables = self.database.rows(
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(relname) FROM pg_stat_user_tables \
+             ORDER BY pg_table_size(relid) DESC",
+        );
+        let mut psql = tools::psql();
+        psql.args(["-Xq", "-d", &self.database.url()]).stdout(Stdio::null());
+        for row in &tables {
+            let table = row[0].as_deref().expect("a name");
+            psql.args(["-c", &format!("COPY {table} TO STDOUT")]);
+        }
+        self.measured(vec![psql])
+    }
+
+    fn restore_ours(&self) -> Cost {
+        let target = self.cluster.database("bench_ours");
+        let mut restore = self.pgfreight(&["restore", "latest", "-j", &self.lanes(), "-d", &target.url()]);
+        restore.arg("--identity").arg(self.path("identity"));
+        self.measured(vec![restore])
+    }
+
+    fn restore_theirs(&self) -> Cost {
+        let target = self.cluster.database("bench_theirs");
+        let mut restore = tools::pg_restore(self.settings.major);
+        restore.args(["-j", &self.lanes(), "-d", &target.url()]).arg(self.path("directory"));
+        self.measured(vec![restore])
+    }
+}

@@ -1,0 +1,61 @@
+//! Whole dumps and restores beside `pg_dump` and `pg_restore`, in one run on one server: `make bench`.
+//!
+//! Every contender runs in turn, round after round, and medians are compared, so that a noisy machine is noisy for all.
+//! Results are ratios; nothing here asserts a time.
+
+mod contenders;
+mod measure;
+mod table;
+
+use std::path::PathBuf;
+
+use pgfreight_fixtures::postgres::{Cluster, Options};
+use pgfreight_fixtures::schemas;
+
+use contenders::{Arena, Filler};
+use table::Table;
+
+/// What to run; all from the environment, so that `make bench` needs no argument parser.
+struct Settings {
+    major: u32,
+    rounds: usize,
+    scale: f64,
+    lanes: usize,
+    program: PathBuf,
+}
+
+fn setting(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+fn main() {
+    let settings = Settings {
+        major: setting("BENCH_MAJOR", "18").parse().expect("BENCH_MAJOR is a number"),
+        rounds: setting("BENCH_ROUNDS", "3").parse().expect("BENCH_ROUNDS is a number"),
+        scale: setting("BENCH_SCALE", "1").parse().expect("BENCH_SCALE is a number"),
+        lanes: setting("BENCH_LANES", "2").parse().expect("BENCH_LANES is a number"),
+        program: setting("PGFREIGHT", "target/release/pgfreight").into(),
+    };
+    assert!(settings.program.exists(), "{} is missing: cargo build --release", settings.program.display());
+    let lines =
+        ["shared_buffers = 512MB", "max_wal_size = 8GB", "checkpoint_timeout = 30min", "maintenance_work_mem = 256MB"];
+    let options = Options { settings: lines.map(str::to_owned).to_vec(), ..Options::default() };
+    let cluster = Cluster::start(settings.major, &options);
+    println!(
+        "PostgreSQL {}, {} lanes, {} rounds, scale {}, {} cores",
+        settings.major,
+        settings.lanes,
+        settings.rounds,
+        settings.scale,
+        std::thread::available_parallelism().map_or(1, usize::from)
+    );
+    let works: [(&str, Filler); 2] =
+        [("balanced tables (TPC-H-like)", schemas::tpch_like), ("one big skewed table", schemas::skewed)];
+    for (name, filler) in works {
+        let arena = Arena::fill(&cluster, &settings, filler);
+        println!("\n{name}: {} MiB in the server", arena.megabytes());
+        let (dumps, restores) = arena.run();
+        Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
+        Table::new("restore", "pg_restore").print(&restores);
+    }
+}
