@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "${PURE:-0}" = 0 ] || cargo bench --quiet -p pgfreight-benches --bench pure
-cargo build --release --quiet -p pgfreight
-cargo build --quiet -p pgfreight-benches --bin whole
+# One selection of packages for both: another would build the dependencies a second time.
+cargo build --release --quiet --workspace
 target="${CARGO_TARGET_DIR:-target}"
-PGFREIGHT="$target/release/pgfreight" exec "$target/debug/whole"
+PGFREIGHT="$target/release/pgfreight" exec "$target/release/whole"

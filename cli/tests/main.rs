@@ -4,6 +4,7 @@ mod config;
 mod errors;
 mod help;
 mod keys;
+mod kills;
 mod memory;
 mod program;
 mod round_trip;

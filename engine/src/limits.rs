@@ -10,6 +10,12 @@ pub const MEMORY_BUDGET: u64 = 256 * MIB;
 /// retry or a resumed load repeats about a second of work.
 pub const CHUNK_TARGET: u64 = 64 * MIB;
 
+/// Smallest raw size a user may ask of chunks: below, objects and requests outnumber what they carry.
+pub const CHUNK_TARGET_MIN: u64 = MIB;
+
+/// Largest raw size a user may ask of chunks: above, a retry repeats minutes of work.
+pub const CHUNK_TARGET_MAX: u64 = 1024 * MIB;
+
 /// Size of one part of a multipart upload. S3 wants 5 MiB or more, R2 wants all but the last equal.
 pub const PART_SIZE: u64 = 8 * MIB;
 

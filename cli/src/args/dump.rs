@@ -49,6 +49,9 @@ pub struct DumpWorkArgs {
     /// Memory to use at most [env: PGFREIGHT_MEMORY; default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = super::size::bytes)]
     pub memory: Option<u64>,
+    /// Rows of a big table per chunk, before compression: what a killed run may have to copy again [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = super::size::chunk)]
+    pub chunk_size: Option<u64>,
     /// Give up if a table lock cannot be had in this time
     #[arg(long, value_name = "TIME", value_parser = super::size::duration)]
     pub lock_wait_timeout: Option<Duration>,

@@ -60,6 +60,7 @@ pub struct Dump {
     pub memory: Placed<String>,
     pub compress: Placed<String>,
     pub copy_format: Placed<CopyFormatArg>,
+    pub chunk_size: Placed<String>,
     pub lock_wait_timeout: Placed<String>,
     pub snapshot_age: Placed<String>,
     pub role: Placed<String>,

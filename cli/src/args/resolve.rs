@@ -334,6 +334,9 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
             layers.note(key, &format!("{time:?}"), origin);
         }
     }
+    let chunk = layers.read_placed(&said.chunk_size, size::chunk)?;
+    let chunk = Candidates { flag: work.chunk_size, variable: None, file: &[&chunk] };
+    let chunk_target = layers.pick("chunk-size", chunk, defaults.chunk_target)?;
     let allow_losses = switch(layers, "allow-losses", args.losses.allow_losses, &said.allow_losses)?;
     let row_security = switch(layers, "enable-row-security", work.enable_row_security, &said.enable_row_security)?;
     let options = DumpOptions {
@@ -350,8 +353,8 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
         snapshot_age: age.map(|(time, _)| time),
         role: role(layers, work.role.as_ref(), &said.role)?,
         row_security,
+        chunk_target,
         record: filters::record(&args.filters),
-        ..defaults
     };
     Ok((options, allow_losses))
 }

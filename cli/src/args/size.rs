@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pgfreight_engine::limits;
+
 /// Bytes: `512MiB`, `1GiB`, `65536`; decimal units (`MB`) mean powers of ten.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let units: [(&str, u64); 9] = [
@@ -23,6 +25,13 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     };
     let value = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
     value.ok_or_else(|| format!("`{text}` is not a size; write for example 256MiB"))
+}
+
+/// Raw bytes per chunk, within the engine's limits.
+pub fn chunk(text: &str) -> Result<u64, String> {
+    let size = bytes(text)?;
+    let allowed = limits::CHUNK_TARGET_MIN..=limits::CHUNK_TARGET_MAX;
+    if allowed.contains(&size) { Ok(size) } else { Err(format!("`{text}` is not between 1MiB and 1GiB")) }
 }
 
 /// A time: `90s`, `15min`, `2h`, `500ms`; a bare number means milliseconds, as pg_dump's `--lock-wait-timeout` has it.
@@ -58,6 +67,15 @@ mod tests {
         assert_eq!(bytes("65536"), Ok(65_536));
         for bad in ["", "MiB", "-1", "1.5GiB", "12parsecs", "99999999999TiB"] {
             assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn chunk_sizes_are_bounded() {
+        assert_eq!(chunk("1MiB"), Ok(1 << 20));
+        assert_eq!(chunk("1GiB"), Ok(1 << 30));
+        for bad in ["0", "1000000", "2GiB", "64"] {
+            assert!(chunk(bad).is_err(), "{bad}");
         }
     }
 

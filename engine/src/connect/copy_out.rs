@@ -1,7 +1,6 @@
 //! Reading a COPY stream: payload bytes without message framing.
 
 use bytes::{BufMut, BytesMut};
-use tokio::io::AsyncReadExt;
 
 use super::Lane;
 use super::error::Fault;
@@ -12,12 +11,17 @@ use crate::error::Result;
 /// From this size on, payload is read into the caller's buffer without touching the lane's.
 const DIRECT: usize = 64 << 10;
 
+/// From so much on a copy is no small one, and its bytes are waited for in handfuls.
+const STREAMING: usize = 1 << 20;
+
 /// A running `COPY … TO STDOUT`. Dropped before its end it leaves the lane unusable.
 #[must_use]
 pub struct CopyOut<'a> {
     lane: &'a mut Lane,
     /// Payload of the current message that has not been handed over.
     left: usize,
+    /// Bytes that came through the lane's buffer.
+    received: usize,
     over: bool,
     rows: Option<u64>,
 }
@@ -34,7 +38,7 @@ enum Need {
 
 impl<'a> CopyOut<'a> {
     pub(super) fn new(lane: &'a mut Lane) -> Self {
-        Self { lane, left: 0, over: false, rows: None }
+        Self { lane, left: 0, received: 0, over: false, rows: None }
     }
 
     /// Appends payload to `out` until it holds `wanted` bytes or the copy ends; `Ok(false)` says that it ended and
@@ -62,7 +66,12 @@ impl<'a> CopyOut<'a> {
         loop {
             match self.take_buffered(out, wanted)? {
                 Need::Nothing => return Ok(true),
-                Need::Input => self.receive(out, wanted).await?,
+                Need::Input => {
+                    if self.received >= STREAMING {
+                        self.lane.wire.expect_plenty();
+                    }
+                    self.receive(out, wanted).await?;
+                }
                 Need::Control => {
                     if self.control().await? {
                         return Ok(false);
@@ -100,6 +109,7 @@ impl<'a> CopyOut<'a> {
             }
         };
         self.lane.wire.input.consume(at);
+        self.received += at;
         Ok(need)
     }
 
@@ -109,9 +119,8 @@ impl<'a> CopyOut<'a> {
         if direct < DIRECT || !self.lane.wire.input.buffered().is_empty() {
             return self.lane.wire.fill().await;
         }
-        let got = self.lane.wire.stream.read_buf(&mut out.limit(direct)).await.map_err(Fault::lost)?;
-        self.left -= got;
-        if got == 0 { Err(Fault::Closed) } else { Ok(()) }
+        self.left -= self.lane.wire.receive_into(out.limit(direct)).await?;
+        Ok(())
     }
 
     /// Deals with what is not payload; true at the end of the copy.
@@ -138,6 +147,7 @@ impl<'a> CopyOut<'a> {
 
     /// After CopyDone: CommandComplete and ReadyForQuery must follow.
     async fn complete(&mut self) -> Result<(), Fault> {
+        self.lane.wire.expect_little()?;
         let mut counted = None;
         loop {
             let message = self.lane.wire.message().await?;

@@ -21,6 +21,7 @@ mod hosts;
 mod keywords;
 mod lane;
 mod login;
+mod low_water;
 mod options;
 mod passfile;
 mod replay;

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
 
 use super::error::Fault;
+use super::low_water;
 use super::server_error::ServerError;
 use super::stream::Stream;
 
@@ -80,6 +82,8 @@ pub(super) struct Wire {
     /// From ReadyForQuery: `I`dle, in a `T`ransaction, in a failed one (`E`).
     pub status: u8,
     limit: usize,
+    /// Whether the socket wakes us only for plenty ([`low_water`]).
+    waits_for_plenty: bool,
 }
 
 /// Parses a header: tag and body length.
@@ -101,6 +105,7 @@ impl Wire {
             secret_key: 0,
             status: b'I',
             limit: LOGIN_MESSAGE_MAX,
+            waits_for_plenty: false,
         }
     }
 
@@ -119,12 +124,25 @@ impl Wire {
 
     /// Receives more.
     pub(super) async fn fill(&mut self) -> Result<(), Fault> {
-        let got = self.stream.read(self.input.room()).await.map_err(Fault::lost)?;
-        if got == 0 {
-            return Err(Fault::Closed);
-        }
+        let waits = &mut self.waits_for_plenty;
+        let got = receive(&mut self.stream, waits, &mut self.input.room()).await?;
         self.input.end += got;
         Ok(())
+    }
+
+    /// Receives payload past the input, which must be empty.
+    pub(super) async fn receive_into(&mut self, mut out: impl BufMut) -> Result<usize, Fault> {
+        receive(&mut self.stream, &mut self.waits_for_plenty, &mut out).await
+    }
+
+    /// From here on much comes: better late than in crumbs.
+    pub(super) fn expect_plenty(&mut self) {
+        self.waits_for_plenty = self.waits_for_plenty || low_water::raise(&self.stream);
+    }
+
+    /// The end of plenty: every byte counts.
+    pub(super) fn expect_little(&mut self) -> Result<(), Fault> {
+        if std::mem::take(&mut self.waits_for_plenty) { low_water::lower(&self.stream).map_err(Fault::lost) } else { Ok(()) }
     }
 
     /// Receives more if there is something, without waiting. `Ready` means something came, or failed.
@@ -284,6 +302,24 @@ impl Wire {
                 _ => {}
             }
         }
+    }
+}
+
+/// Receives at least a byte. When plenty does not come in time, takes what there is, and from then on whatever comes.
+async fn receive(stream: &mut Stream, waits_for_plenty: &mut bool, out: &mut impl BufMut) -> Result<usize, Fault> {
+    let in_time = if *waits_for_plenty { timeout(low_water::LONGEST_WAIT, stream.read_buf(out)).await.ok() } else { None };
+    let got = match in_time {
+        Some(got) => got,
+        None => {
+            if std::mem::take(waits_for_plenty) {
+                low_water::lower(stream).map_err(Fault::lost)?;
+            }
+            stream.read_buf(out).await
+        }
+    };
+    match got.map_err(Fault::lost)? {
+        0 => Err(Fault::Closed),
+        got => Ok(got),
     }
 }
 

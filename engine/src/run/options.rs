@@ -47,7 +47,8 @@ pub struct DumpOptions {
     pub role: Option<String>,
     /// Dump what row-level security lets us see instead of failing (`--enable-row-security`).
     pub row_security: bool,
-    /// Raw bytes a chunk aims for; only tests and benches change it.
+    /// Raw bytes a chunk aims for, between [`limits::CHUNK_TARGET_MIN`] and [`limits::CHUNK_TARGET_MAX`]. A table
+    /// dumped before keeps its grid while that is within a factor of four, so that unchanged chunks are found again.
     pub chunk_target: u64,
     /// The command line's filters and switches, for the record in the contents; never secrets.
     pub record: Vec<String>,

@@ -290,7 +290,8 @@ async fn a_server_that_goes_away_is_a_passing_error() {
     let pid = lane.backend_pid();
     let error = read_until_error(&mut lane, || terminate(pid)).await;
     assert!(error.is_passing(), "{}", told(&error));
-    assert_eq!(sqlstate(&error), Some("57P01"));
+    // A backend that is ended while it waits for us to read leaves without a word; otherwise it says why.
+    assert!(matches!(sqlstate(&error), Some("57P01") | None), "{}", told(&error));
     assert!(!lane.is_usable());
     assert!(lane.execute("SELECT 1").await.is_err());
 

@@ -122,24 +122,13 @@ async fn a_dump_that_commits_leaves_the_journal_of_one_that_still_runs() {
     big(&long);
     little(&short);
     let depot = Depot::new().await;
-    // The long one is stopped as by a crash, but only after another has committed.
-    let reached = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&reached);
-    let story = at(7, is_chunk, move || {
-        flag.store(true, Ordering::Relaxed);
-    });
-    let around = story.around();
+    let stop = CancellationToken::new();
+    let cancel = stop.clone();
+    let story = at(7, is_chunk, move || cancel.cancel());
+    let around = Surroundings { stop, ..story.around() };
     let options = DumpOptions { jobs: 1, ..small_chunks(1) };
     let long_url = long.url();
-    let running = depot.dump_as(&long_url, &options, &around);
-    let slow = async {
-        while !reached.load(Ordering::Relaxed) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        // The journal is written five seconds after its first chunk at the latest.
-        around.stop.cancel();
-    };
-    let (stopped, ()) = tokio::join!(running, slow);
+    let stopped = depot.dump_as(&long_url, &options, &around).await;
     assert_eq!(stopped.unwrap_err().kind(), Kind::Cancelled);
     let journal = depot.files("runs");
     assert!(!journal.is_empty());
