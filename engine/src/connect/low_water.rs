@@ -6,7 +6,10 @@
 //! handfuls. What is less than the mark would wait for ever, so every wait under a mark has a limit ([`LONGEST_WAIT`]),
 //! after which the mark is taken away.
 
-#![allow(unsafe_code, reason = "no safe interface to this socket option is to be had; one call, on a descriptor we own")]
+#![allow(
+    unsafe_code,
+    reason = "no safe interface to this socket option is to be had; one call, on a descriptor we own"
+)]
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};

@@ -142,7 +142,11 @@ impl Wire {
 
     /// The end of plenty: every byte counts.
     pub(super) fn expect_little(&mut self) -> Result<(), Fault> {
-        if std::mem::take(&mut self.waits_for_plenty) { low_water::lower(&self.stream).map_err(Fault::lost) } else { Ok(()) }
+        if std::mem::take(&mut self.waits_for_plenty) {
+            low_water::lower(&self.stream).map_err(Fault::lost)
+        } else {
+            Ok(())
+        }
     }
 
     /// Receives more if there is something, without waiting. `Ready` means something came, or failed.
@@ -307,7 +311,8 @@ impl Wire {
 
 /// Receives at least a byte. When plenty does not come in time, takes what there is, and from then on whatever comes.
 async fn receive(stream: &mut Stream, waits_for_plenty: &mut bool, out: &mut impl BufMut) -> Result<usize, Fault> {
-    let in_time = if *waits_for_plenty { timeout(low_water::LONGEST_WAIT, stream.read_buf(out)).await.ok() } else { None };
+    let in_time =
+        if *waits_for_plenty { timeout(low_water::LONGEST_WAIT, stream.read_buf(out)).await.ok() } else { None };
     let got = match in_time {
         Some(got) => got,
         None => {

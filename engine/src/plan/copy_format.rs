@@ -1,15 +1,16 @@
 //! Which COPY format a table is dumped in.
 //!
-//! Binary loads with far less server work, but only some types have a binary form that is exact, equal on every supported
-//! major (14 to 18) and free of OIDs of the source. A table is dumped in binary when all its columns have such types.
+//! Only some types have a binary form that is exact, equal on every supported major (14 to 18) and free of OIDs of the
+//! source. A table is dumped in binary when all its columns have such types and binary is cheaper for them taken together.
 
+use super::copy_gain;
 use crate::format::CopyFormat;
 use crate::ids::Oid;
 
 /// The user's wish.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum CopyFormatChoice {
-    /// Binary where every column's type is exact and portable in binary, text otherwise.
+    /// Binary where every column's type is exact and portable in binary and the row is cheaper that way, text otherwise.
     #[default]
     Auto,
     /// Always text.
@@ -93,10 +94,15 @@ pub fn choose(
         return Ok(CopyFormat::Text);
     }
     match (columns.iter().position(|column| !is_binary_safe(*column, &facts)), choice) {
+        (None, CopyFormatChoice::Auto) if is_cheaper_as_text(columns, &facts) => Ok(CopyFormat::Text),
         (None, _) => Ok(CopyFormat::Binary),
         (Some(column), CopyFormatChoice::Binary) => Err(column),
         (Some(_), _) => Ok(CopyFormat::Text),
     }
+}
+
+fn is_cheaper_as_text(columns: &[Oid], facts: impl Fn(Oid) -> Option<TypeFacts>) -> bool {
+    columns.iter().map(|column| copy_gain::per_value(*column, &facts)).sum::<i32>() < 0
 }
 
 /// Whether a type's binary form is exact, portable and free of OIDs.
@@ -184,7 +190,10 @@ mod tests {
     #[test]
     fn the_choice_is_kept() {
         use CopyFormatChoice::{Auto, Binary, Text};
-        assert_eq!(choose(Auto, &[Oid(23), ENUM], facts), Ok(CopyFormat::Binary));
+        assert_eq!(choose(Auto, &[Oid(2950), DOMAIN], facts), Ok(CopyFormat::Binary));
+        assert_eq!(choose(Auto, &[Oid(23), Oid(1184)], facts), Ok(CopyFormat::Binary));
+        assert_eq!(choose(Auto, &[Oid(23), ENUM], facts), Ok(CopyFormat::Text));
+        assert_eq!(choose(Binary, &[Oid(23), ENUM], facts), Ok(CopyFormat::Binary));
         assert_eq!(choose(Auto, &[Oid(23), MONEY], facts), Ok(CopyFormat::Text));
         assert_eq!(choose(Text, &[Oid(23)], facts), Ok(CopyFormat::Text));
         assert_eq!(choose(Binary, &[Oid(23), MONEY], facts), Err(1));

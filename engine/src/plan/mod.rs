@@ -1,6 +1,7 @@
 //! Selection, the block grid and the dump and restore plans: pure and deterministic.
 
 pub mod copy_format;
+mod copy_gain;
 pub mod dump_plan;
 pub mod filter_file;
 pub mod grid;

@@ -3,18 +3,34 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use zstd::stream::raw::{Encoder, Operation};
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::compress_bound;
 
 use super::SealError;
 
 /// Contexts kept for later; more than this many lanes seal at a time only in very large runs.
 const KEPT_MAX: usize = 64;
 
+/// A compressor and room for what it gives.
+pub(super) struct Context {
+    compressor: Compressor<'static>,
+    packed: Vec<u8>,
+}
+
+impl Context {
+    /// Compresses one frame, not longer than the context was taken for.
+    pub(super) fn compress(&mut self, plain: &[u8]) -> Result<&[u8], SealError> {
+        self.packed.clear();
+        self.compressor.compress_to_buffer(plain, &mut self.packed).map_err(SealError::Seal)?;
+        Ok(&self.packed)
+    }
+}
+
 /// A shared shelf of idle contexts of one level.
 #[derive(Clone)]
 pub(super) struct Contexts {
     level: i32,
-    idle: Arc<Mutex<Vec<Encoder<'static>>>>,
+    idle: Arc<Mutex<Vec<Context>>>,
 }
 
 impl Contexts {
@@ -23,23 +39,28 @@ impl Contexts {
         Self { level, idle: Arc::default() }
     }
 
-    /// A context ready for a new frame.
-    pub(super) fn take(&self) -> Result<Encoder<'static>, SealError> {
+    /// The level they compress at.
+    pub(super) fn level(&self) -> i32 {
+        self.level
+    }
+
+    /// A context for frames of at most `frame` bytes.
+    pub(super) fn take(&self, frame: usize) -> Result<Context, SealError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match idle {
-            Some(mut encoder) => {
-                encoder.reinit().map_err(SealError::Seal)?;
-                Ok(encoder)
-            }
-            None => Encoder::new(self.level).map_err(SealError::Seal),
-        }
+        let mut context = match idle {
+            Some(context) => context,
+            None => Context { compressor: Compressor::new(self.level).map_err(SealError::Seal)?, packed: Vec::new() },
+        };
+        context.packed.clear();
+        context.packed.reserve(compress_bound(frame));
+        Ok(context)
     }
 
     /// Gives a context back.
-    pub(super) fn give_back(&self, encoder: Encoder<'static>) {
+    pub(super) fn give_back(&self, context: Context) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT_MAX {
-            idle.push(encoder);
+            idle.push(context);
         }
     }
 }

@@ -8,13 +8,15 @@
 //! ```text
 //!   COPY bytes ──► RowHasher (rows, fingerprint)
 //!              ──► BLAKE3    (plain digest, content id)
-//!              ──► zstd frame ──► age segments ──► BLAKE3 (sealed digest) ──► pieces
+//!              ──► zstd frames ──► age segments ──► BLAKE3 (sealed digest) ──► pieces
 //! ```
 //!
-//! One chunk is exactly one zstd frame inside exactly one age file; an opener refuses anything before, between or after.
+//! One chunk is zstd frames back to back inside exactly one age file; an opener refuses anything else before, between or
+//! after.
 
 mod contexts;
 pub mod fingerprint;
+mod frames;
 pub mod opener;
 pub mod sealer;
 mod whole;
@@ -137,8 +139,8 @@ pub enum SealError {
     /// The zstd frame is damaged or needs a larger window than allowed.
     #[error("the chunk's zstd frame is damaged")]
     Frame(#[source] std::io::Error),
-    /// The zstd frame does not end where the age file ends.
-    #[error("the chunk's zstd frame {0}")]
+    /// The last zstd frame does not end where the age file ends.
+    #[error("the chunk's last zstd frame {0}")]
     FrameEnd(&'static str),
     /// A fact about the chunk is not what the contents say.
     #[error("the chunk's {what} is not what the contents say")]

@@ -142,7 +142,7 @@ impl Opener {
         outcome
     }
 
-    /// Ends the chunk: it must have ended properly (age's last segment, the zstd frame, the COPY data) and be what was
+    /// Ends the chunk: it must have ended properly (age's last segment, the last zstd frame, the COPY data) and be what was
     /// expected.
     pub fn finish(self) -> Result<OpenReceipt, SealError> {
         if !self.frame_ended {
@@ -175,7 +175,6 @@ impl Opener {
                         return Ok(Progress::Ended);
                     }
                     Some(0) => return Err(SealError::FrameEnd("is incomplete")),
-                    Some(_) if self.frame_ended => return Err(SealError::FrameEnd("is followed by other bytes")),
                     Some(_) => {}
                 }
             }
@@ -189,12 +188,8 @@ impl Opener {
         let mut output = OutBuffer::around_pos(plain, at);
         let hint = self.decoder.run(&mut input, &mut output).map_err(SealError::Frame)?;
         self.used += input.pos();
-        if hint == 0 {
-            self.frame_ended = true;
-            if self.used < self.segment.len() {
-                return Err(SealError::FrameEnd("is followed by other bytes"));
-            }
-        }
+        // The decoder begins the next frame by itself, and refuses what is none.
+        self.frame_ended = hint == 0;
         Ok(())
     }
 

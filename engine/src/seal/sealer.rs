@@ -6,16 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use age::stream::StreamWriter;
 use bytes::{Bytes, BytesMut};
-use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
 
+use super::frames::Frames;
 use super::{Encryption, RowHasher, SealError, SealSpec, content_id};
 use crate::format::CopyFormat;
 use crate::format::contents::Fingerprint;
 use crate::ids::{ContentId, Digest};
 use crate::limits::PIECE_MAX;
-
-/// Compressed bytes on their way from zstd to age: zstd's own recommendation for its output (128 KiB and a block header).
-const SCRATCH: usize = (128 << 10) + 64;
 
 /// What a sealed chunk is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,8 +39,7 @@ pub struct Sealer {
     spec: SealSpec,
     rows: RowHasher,
     plain: blake3::Hasher,
-    encoder: Encoder<'static>,
-    scratch: Vec<u8>,
+    frames: Frames,
     layer: Layer,
     sink: Sink,
 }
@@ -68,8 +64,7 @@ impl Sealer {
         Ok(Self {
             rows: RowHasher::new(format),
             plain: blake3::Hasher::new(),
-            encoder: spec.contexts.take()?,
-            scratch: Vec::with_capacity(SCRATCH),
+            frames: Frames::new(&spec.contexts)?,
             spec: spec.clone(),
             layer,
             sink,
@@ -80,14 +75,7 @@ impl Sealer {
     pub fn push(&mut self, plain: &[u8]) -> Result<(), SealError> {
         self.rows.push(plain)?;
         self.plain.update(plain);
-        let mut input = InBuffer::around(plain);
-        while input.pos() < plain.len() {
-            let mut output = OutBuffer::around(&mut self.scratch);
-            self.encoder.run(&mut input, &mut output).map_err(SealError::Seal)?;
-            self.layer.write_all(&self.scratch).map_err(SealError::Seal)?;
-            self.scratch.clear();
-        }
-        Ok(())
+        self.frames.push(plain, |packed| self.layer.write_all(packed).map_err(SealError::Seal))
     }
 
     /// Plaintext bytes so far.
@@ -116,19 +104,10 @@ impl Sealer {
     pub fn finish(mut self) -> Result<(Vec<Bytes>, SealReceipt), SealError> {
         let raw = self.rows.bytes();
         let (rows, fingerprint) = self.rows.finish()?;
-        loop {
-            let mut output = OutBuffer::around(&mut self.scratch);
-            let left = self.encoder.finish(&mut output, true).map_err(SealError::Seal)?;
-            self.layer.write_all(&self.scratch).map_err(SealError::Seal)?;
-            self.scratch.clear();
-            if left == 0 {
-                break;
-            }
-        }
+        self.frames.finish(|packed| self.layer.write_all(packed).map_err(SealError::Seal))?;
         if let Layer::Age(writer) = self.layer {
             writer.finish().map_err(SealError::Seal)?;
         }
-        self.spec.contexts.give_back(self.encoder);
         let mut sink = self.sink.lock();
         let plain = Digest(*self.plain.finalize().as_bytes());
         let receipt = SealReceipt {
