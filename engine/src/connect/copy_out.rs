@@ -91,12 +91,12 @@ impl<'a> CopyOut<'a> {
                 break Need::Nothing;
             }
             if self.left == 0 {
-                match parse_header(&buffered[at..])? {
-                    Some((b'd', len)) => {
+                match payload_header(&buffered[at..]) {
+                    Some(len) => {
                         self.left = len;
                         at += 5;
                     }
-                    Some(_) => break Need::Control,
+                    None if parse_header(&buffered[at..])?.is_some() => break Need::Control,
                     None => break Need::Input,
                 }
             }
@@ -167,6 +167,14 @@ impl<'a> CopyOut<'a> {
         self.lane.state = State::Idle;
         Ok(())
     }
+}
+
+/// The body's length, if a payload message begins here. Once per row: [`parse_header`], which can fail, costs more.
+#[inline]
+fn payload_header(bytes: &[u8]) -> Option<usize> {
+    let [b'd', a, b, c, d, ..] = *bytes else { return None };
+    let len = i32::from_be_bytes([a, b, c, d]);
+    usize::try_from(len).ok()?.checked_sub(4)
 }
 
 /// Rows in a command tag `COPY n`.

@@ -32,7 +32,7 @@ impl Repository {
         self.put_named_piece(digest, bytes).await
     }
 
-    /// Stores a piece whose digest the caller has computed.
+    /// Stores a piece whose BLAKE3 digest the caller has computed.
     pub async fn put_named_piece(&self, digest: Digest, bytes: Bytes) -> Result<ObjectRef> {
         let length = bytes.len() as u64;
         if length == 0 || length > limits::PIECE_MAX {

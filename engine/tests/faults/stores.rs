@@ -1,13 +1,13 @@
 //! The store fails while a dump runs, and two dumps meet in one.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgfreight_engine::Kind;
 use pgfreight_engine::store::Patience;
 use pgfreight_fixtures::http_fault::{Fault, HttpProxy, Rule};
 use pgfreight_fixtures::postgres::Cluster;
 use pgfreight_fixtures::s3::Server;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::store_contract::s3_config;

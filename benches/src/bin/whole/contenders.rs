@@ -61,8 +61,11 @@ impl<'a> Arena<'a> {
             ("pg_dump -Fc | age", Self::piped),
             ("bare COPY to nothing", Self::floor),
         ];
-        let restores: [(&str, fn(&Self) -> Cost); 2] =
-            [("pgfreight (fingerprints checked)", Self::restore_ours), ("pg_restore", Self::restore_theirs)];
+        let restores: [(&str, fn(&Self) -> Cost); 3] = [
+            ("pgfreight (every row read back)", Self::restore_ours),
+            ("pgfreight --no-check", Self::restore_unchecked),
+            ("pg_restore", Self::restore_theirs),
+        ];
         let turns = |contenders: &[(&'static str, fn(&Self) -> Cost)]| {
             let mut costs: Costs = contenders.iter().map(|(name, _)| (*name, Vec::new())).collect();
             for _ in 0..self.settings.rounds {
@@ -75,9 +78,16 @@ impl<'a> Arena<'a> {
         (turns(&dumps), turns(&restores))
     }
 
+    fn server(&self) -> u32 {
+        self.cluster.pid().expect("a cluster of our own has a process")
+    }
+
     fn measured(&self, commands: Vec<Command>) -> Cost {
-        let server = self.cluster.pid().expect("a cluster of our own has a process");
-        measure::pipeline(server, commands)
+        measure::pipeline(self.server(), commands)
+    }
+
+    fn measured_together(&self, commands: Vec<Command>) -> Cost {
+        measure::together(self.server(), commands)
     }
 
     fn lanes(&self) -> String {
@@ -127,30 +137,53 @@ impl<'a> Arena<'a> {
         cost
     }
 
-    /// As many sessions as lanes, each copying its share of the tables to nothing: the server's part of any dump.
+    /// As many sessions as lanes copy all tables to nothing, largest first: the server's part of any dump by tables.
     fn floor(&self) -> Cost {
         let tables = self.database.rows(
-            "SELECT quote_ident(schemaname) || '.' || quote_ident(relname) FROM pg_stat_user_tables \
-             ORDER BY pg_table_size(relid) DESC",
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(relname), pg_table_size(relid) \
+             FROM pg_stat_user_tables ORDER BY 2 DESC",
         );
-        let mut psql = tools::psql();
-        psql.args(["-Xq", "-d", &self.database.url()]).stdout(Stdio::null());
+        let mut lanes: Vec<(u64, Command)> = (0..self.settings.lanes)
+            .map(|_| {
+                let mut psql = tools::psql();
+                psql.args(["-Xq", "-d", &self.database.url()]).stdout(Stdio::null());
+                (0, psql)
+            })
+            .collect();
         for row in &tables {
-            let table = row[0].as_deref().expect("a name");
+            let [Some(table), Some(size)] = row.as_slice() else { panic!("a table without a name or a size") };
+            let (load, psql) = lanes.iter_mut().min_by_key(|(load, _)| *load).expect("there is a lane");
+            *load += size.parse::<u64>().expect("a size");
             psql.args(["-c", &format!("COPY {table} TO STDOUT")]);
         }
-        self.measured(vec![psql])
+        self.measured_together(lanes.into_iter().map(|(_, psql)| psql).collect())
     }
 
     fn restore_ours(&self) -> Cost {
+        self.restore_with(&[])
+    }
+
+    /// What `pg_restore` does: nothing is read back.
+    fn restore_unchecked(&self) -> Cost {
+        self.restore_with(&["--no-check"])
+    }
+
+    fn restore_with(&self, more: &[&str]) -> Cost {
         let target = self.cluster.database("bench_ours");
+        self.settle();
         let mut restore = self.pgfreight(&["restore", "latest", "-j", &self.lanes(), "-d", &target.url()]);
-        restore.arg("--identity").arg(self.path("identity"));
+        restore.arg("--identity").arg(self.path("identity")).args(more);
         self.measured(vec![restore])
+    }
+
+    /// Every restore begins with the same room before the next checkpoint, and after the last one's autovacuum.
+    fn settle(&self) {
+        self.database.execute("CHECKPOINT");
     }
 
     fn restore_theirs(&self) -> Cost {
         let target = self.cluster.database("bench_theirs");
+        self.settle();
         let mut restore = tools::pg_restore(self.settings.major);
         restore.args(["-j", &self.lanes(), "-d", &target.url()]).arg(self.path("directory"));
         self.measured(vec![restore])

@@ -26,31 +26,70 @@ pub struct Cost {
 /// # Panics
 /// When a program cannot be started or fails: a bench of a failure is worthless.
 pub fn pipeline(server: u32, mut commands: Vec<Command>) -> Cost {
-    let before = server_cpu(server);
-    let clock = Instant::now();
-    let mut children: Vec<(String, Child)> = Vec::new();
+    let run = Run::begin(server);
+    let mut children: Vec<Started> = Vec::new();
     let last = commands.len() - 1;
     for (position, command) in commands.iter_mut().enumerate() {
         if position > 0 {
-            let input = children[position - 1].1.stdout.take().expect("output is piped");
+            let input = children[position - 1].child.stdout.take().expect("output is piped");
             command.stdin(Stdio::from(input));
         }
         if position < last {
             command.stdout(Stdio::piped());
         }
+        children.push(Started::start(command));
+    }
+    run.end(&children)
+}
+
+/// Runs commands side by side and measures all of them.
+///
+/// # Panics
+/// As [`pipeline`].
+pub fn together(server: u32, mut commands: Vec<Command>) -> Cost {
+    let run = Run::begin(server);
+    let children: Vec<Started> = commands.iter_mut().map(Started::start).collect();
+    run.end(&children)
+}
+
+/// A program that runs.
+struct Started {
+    name: String,
+    child: Child,
+}
+
+impl Started {
+    fn start(command: &mut Command) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
-        children.push((name, child));
+        Self { name, child }
     }
-    let mut cost = Cost::default();
-    for (name, child) in &children {
-        let (cpu, peak) = wait(child).unwrap_or_else(|error| panic!("{name}: {error}"));
-        cost.client_cpu += cpu;
-        cost.peak_mib = cost.peak_mib.max(peak);
+}
+
+/// A measurement under way.
+struct Run {
+    server: u32,
+    server_cpu: f64,
+    clock: Instant,
+}
+
+impl Run {
+    fn begin(server: u32) -> Self {
+        Self { server, server_cpu: server_cpu(server), clock: Instant::now() }
     }
-    cost.wall = clock.elapsed().as_secs_f64();
-    cost.server_cpu = server_cpu(server) - before;
-    cost
+
+    /// Waits for all programs.
+    fn end(self, children: &[Started]) -> Cost {
+        let mut cost = Cost::default();
+        for Started { name, child } in children {
+            let (cpu, peak) = wait(child).unwrap_or_else(|error| panic!("{name}: {error}"));
+            cost.client_cpu += cpu;
+            cost.peak_mib = cost.peak_mib.max(peak);
+        }
+        cost.wall = self.clock.elapsed().as_secs_f64();
+        cost.server_cpu = server_cpu(self.server) - self.server_cpu;
+        cost
+    }
 }
 
 /// Waits for a child; CPU seconds and peak memory in MiB.

@@ -14,8 +14,8 @@ use crate::limits::{BATCH, LANES_MAX, MIB, PART_SIZE, PIECE_MAX};
 /// Program, runtime, TLS, catalogs of ordinary size, allocator slack.
 const FIXED: u64 = 48 * MIB;
 
-/// Connection buffers and two batches in flight.
-const LANE: u64 = MIB + 2 * BATCH as u64;
+/// Connection buffers, two batches in flight and a frame that was just compressed.
+const LANE: u64 = MIB + 3 * BATCH as u64;
 
 /// Smallest share of the pool a lane can work with.
 const LANE_SHARE_MIN: u64 = 4 * MIB;
@@ -101,15 +101,17 @@ fn units(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 
-/// A zstd compression context with its window, by level (measured with `zstd --memory`-style estimates, rounded up).
+/// A zstd compression context, by level (measured with `zstd --memory`-style estimates, rounded up); from level 10 on with a
+/// frame of 8 MiB that fills up and the same compressed.
 fn compressor(level: i32) -> u64 {
     MIB * match level {
         ..=2 => 2,
         3..=5 => 5,
         6..=8 => 10,
-        9..=12 => 34,
-        13..=16 => 50,
-        _ => 100,
+        9 => 34,
+        10..=12 => 42,
+        13..=16 => 58,
+        _ => 108,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::format::manifest::Piece;
 use crate::limits::BATCH;
 use crate::run::cpu_pool::CpuPool;
 use crate::seal::{SealReceipt, SealSpec, Sealer};
-use crate::store::Repository;
+use crate::store::{ObjectRef, Repository};
 
 /// Pieces uploaded early are not smaller than this, lest a starved lane litter the store with crumbs.
 const SPILL_MIN: usize = 1 << 20;
@@ -91,22 +91,31 @@ async fn hold(bench: Bench<'_>, sealer: &mut Sealer, share: &mut Share, spilled:
 
 /// Stores one whole object and returns it as a piece.
 pub async fn store(bench: Bench<'_>, bytes: Bytes) -> Result<Piece> {
-    let object = bench.repository.put_piece(bytes).await?;
+    Ok(stored(bench, bench.repository.put_piece(bytes).await?))
+}
+
+fn stored(bench: Bench<'_>, object: ObjectRef) -> Piece {
     Counters::add(&bench.news.counters.stored_bytes, object.length);
-    Ok(Piece {
+    Piece {
         object: object.digest,
         object_length: object.length,
         offset: 0,
         length: object.length,
         digest: object.digest,
-    })
+    }
 }
 
-/// Stores the rest of a chunk; each piece's memory is free once it is stored.
-pub async fn store_rest(bench: Bench<'_>, rest: Vec<Bytes>) -> Result<Vec<Piece>> {
-    let mut pieces = Vec::with_capacity(rest.len());
+/// Stores what is left of a chunk; each piece's memory is free once it is stored. A chunk that is one piece has been
+/// digested already, while its bytes were in the cache.
+pub async fn store_rest(bench: Bench<'_>, copied: Copied) -> Result<(SealReceipt, Vec<Piece>)> {
+    let Copied { receipt, spilled: mut pieces, rest, share: _held } = copied;
+    let alone = pieces.is_empty() && rest.len() == 1;
     for piece in rest {
-        pieces.push(store(bench, piece).await?);
+        let object = match alone {
+            true => bench.repository.put_named_piece(receipt.sealed, piece).await?,
+            false => bench.repository.put_piece(piece).await?,
+        };
+        pieces.push(stored(bench, object));
     }
-    Ok(pieces)
+    Ok((receipt, pieces))
 }

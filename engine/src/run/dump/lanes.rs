@@ -1,5 +1,7 @@
 //! Lanes of a dump: each owns a connection in the snapshot and takes the next chunk until none is left.
 //!
+//! While a lane's last chunk goes to the store, the next one is copied: neither server nor store waits for the other.
+//!
 //! A lost connection costs one chunk's work: the chunk goes back to the lane, which opens a new connection under the same
 //! snapshot, within limits. If the snapshot itself is gone the whole attempt ends with [`Lost`], and the run begins again.
 
@@ -7,11 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::chunk::{self, Bench};
+use tokio::task::JoinSet;
+
+use super::chunk::{self, Bench, Copied};
 use super::gather::Gather;
 use super::packer::Packer;
 use crate::connect::CopyOut;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::limits::{CHUNK_ATTEMPTS, PACK_BELOW};
 use crate::plan::dump_plan::{DumpPlan, PlannedChunk, PlannedTable};
@@ -75,19 +79,53 @@ impl Hall {
     }
 }
 
+/// What a lane has sealed and not stored yet.
+enum Unstored {
+    Chunk(usize, Box<Copied>),
+    Pack(super::packer::Pack),
+}
+
 /// Runs one lane until the plan is empty.
 pub async fn run(hall: Arc<Hall>) -> Result<()> {
+    let stop = hall.around.stop.clone();
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Ok(()),
+        done = until_empty(&hall) => done,
+    }
+}
+
+async fn until_empty(hall: &Arc<Hall>) -> Result<()> {
     let mut lane: Option<SnapshotLane> = None;
+    // Never more than one: what it holds is in the budget, and an error must not be known much later than it happened.
+    let mut storing = JoinSet::new();
     loop {
         let index = hall.next.fetch_add(1, Ordering::Relaxed);
-        let Some(planned) = hall.plan.chunks.get(index) else { return Ok(()) };
-        let stop = hall.around.stop.clone();
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            done = with_retries(&hall, &mut lane, index, planned) => done?,
+        let Some(planned) = hall.plan.chunks.get(index) else { return stored(&mut storing).await };
+        if let Some(unstored) = with_retries(hall, &mut lane, index, planned).await? {
+            stored(&mut storing).await?;
+            storing.spawn(store(Arc::clone(hall), unstored));
         }
     }
+}
+
+/// Waits for what is being stored.
+async fn stored(storing: &mut JoinSet<Result<()>>) -> Result<()> {
+    match storing.join_next().await {
+        None => Ok(()),
+        Some(Ok(done)) => done,
+        Some(Err(panic)) => Err(Error::new(Kind::Bug, "a task that stores a chunk failed").because(panic)),
+    }
+}
+
+async fn store(hall: Arc<Hall>, unstored: Unstored) -> Result<()> {
+    let (index, copied) = match unstored {
+        Unstored::Pack(pack) => return hall.store_pack(pack).await,
+        Unstored::Chunk(index, copied) => (index, *copied),
+    };
+    let (receipt, pieces) = chunk::store_rest(hall.bench(), copied).await?;
+    hall.gather.stored(&hall.plan, index, receipt, pieces, &hall.around.news);
+    Ok(())
 }
 
 async fn with_retries(
@@ -95,12 +133,12 @@ async fn with_retries(
     lane: &mut Option<SnapshotLane>,
     index: usize,
     planned: &PlannedChunk,
-) -> Result<()> {
+) -> Result<Option<Unstored>> {
     let table = &hall.plan.tables[planned.table];
     let mut attempt = 1;
     loop {
         let error = match one(hall, lane, index, planned).await {
-            Ok(()) => return Ok(()),
+            Ok(unstored) => return Ok(unstored),
             Err(error) => error,
         };
         *lane = None;
@@ -121,7 +159,12 @@ async fn with_retries(
     }
 }
 
-async fn one(hall: &Hall, lane: &mut Option<SnapshotLane>, index: usize, planned: &PlannedChunk) -> Result<()> {
+async fn one(
+    hall: &Hall,
+    lane: &mut Option<SnapshotLane>,
+    index: usize,
+    planned: &PlannedChunk,
+) -> Result<Option<Unstored>> {
     let table = &hall.plan.tables[planned.table];
     if planned.first {
         hall.around.news.tell(Event::TableStarted { table: table.display_name(), bytes: table.bytes });
@@ -165,29 +208,18 @@ async fn lockable(hall: &Hall, lane: &mut SnapshotLane, table: &PlannedTable) ->
     Ok(false)
 }
 
-async fn copy(hall: &Hall, index: usize, table: &PlannedTable, mut source: CopyOut<'_>) -> Result<()> {
-    let bench = hall.bench();
-    let copied = chunk::copy(bench, (&hall.seal, table.format), &mut source).await?;
+async fn copy(hall: &Hall, index: usize, table: &PlannedTable, mut source: CopyOut<'_>) -> Result<Option<Unstored>> {
+    let copied = chunk::copy(hall.bench(), (&hall.seal, table.format), &mut source).await?;
     if let Some(stored) = hall.gather.known(&copied.receipt.id) {
         hall.gather.reused(&hall.plan, index, copied.receipt, stored, &hall.around.news);
-        return Ok(());
+        return Ok(None);
     }
     let rest: usize = copied.rest.iter().map(bytes::Bytes::len).sum();
     if copied.spilled.is_empty() && (rest as u64) < PACK_BELOW {
-        let pack = {
-            let mut packer = hall.packer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            packer.add(index, copied.receipt, &copied.rest, copied.share)
-        };
-        return match pack {
-            Some(pack) => hall.store_pack(pack).await,
-            None => Ok(()),
-        };
+        let mut packer = hall.packer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        return Ok(packer.add(index, copied.receipt, &copied.rest, copied.share).map(Unstored::Pack));
     }
-    let mut pieces = copied.spilled;
-    pieces.extend(chunk::store_rest(bench, copied.rest).await?);
-    drop(copied.share);
-    hall.gather.stored(&hall.plan, index, copied.receipt, pieces, &hall.around.news);
-    Ok(())
+    Ok(Some(Unstored::Chunk(index, Box::new(copied))))
 }
 
 /// The snapshot's holder is gone: nothing under it can be finished.

@@ -1,4 +1,4 @@
-//! Proof at the end: every restored table is read back and its fingerprint compared with the dump's.
+//! Proof behind the last row: every restored table is read back and its fingerprint compared with the dump's.
 
 use super::{Run, locked};
 use crate::error::{Error, Kind, Result};

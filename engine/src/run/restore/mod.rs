@@ -1,10 +1,10 @@
 //! `restore`: a dump into a database, by several lanes, exactly once, and proved equal.
 //!
 //! ```text
-//!   guards ── progress schema ── drops ── pre-data ──┬─ lane: chunk, chunk, index, …   ─┐
-//!                                                    ├─ lane: chunk, key, chunk, …      ├─ positions ── foreign keys
-//!                                                    └─ lane: …                         ┘      │
-//!          progress schema dropped ◄── fingerprints read back ◄── refreshes ◄── triggers, privileges, …
+//!   guards ── progress schema ── drops ── pre-data ──┬─ lane: chunk, chunk, index, …   ─┐              ┌─ foreign keys ─┐
+//!                                                    ├─ lane: chunk, key, chunk, …      ├─ positions ──┤                ├──┐
+//!                                                    └─ lane: …                         ┘              └─ read back ────┘  │
+//!                                     progress schema dropped ◄── refreshes ◄── triggers, rules, policies, privileges, … ◄┘
 //! ```
 //!
 //! Killed anywhere, the same command continues: whatever was done stands in the target beside its progress row (promise
@@ -33,7 +33,7 @@ use crate::ddl::Entry;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::plan::restore_plan::{RestorePlan, Stage};
-use crate::plan::schedule::Schedule;
+use crate::plan::schedule::{EntryTask, Schedule};
 use crate::store::Repository;
 use crate::target::apply::{Lost, Prepared, Rules};
 use crate::target::facts::TargetFacts;
@@ -108,6 +108,7 @@ pub async fn restore(
 
 async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
     let mut serial = serial::Serial::new(run, lane);
+    let mut problems = Vec::new();
     serial.drops().await?;
     for stage in Stage::ALL {
         let tasks = run.plan.stage(stage);
@@ -120,16 +121,25 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
                 load::tell_planned(run);
                 lanes::run(run, Schedule::new(&loads, &run.unfinished(tasks))).await?;
             }
+            Stage::Keys => problems = keys(run, tasks).await?,
             _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
             _ => serial.entries(&run.unfinished(tasks)).await?,
         }
     }
-    let problems = check::fingerprints(run).await?;
     serial.last(run.plan.stage(Stage::Last)).await?;
     match problems.is_empty() {
         true => Ok(()),
         false => Err(check::unequal(&problems)),
     }
+}
+
+/// Foreign keys, while every row is read back: adding a key leaves readers alone and keeps few processors busy, and no
+/// trigger can touch a row yet. Gives what differs.
+async fn keys(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<Vec<String>> {
+    let adding = lanes::run(run, Schedule::new(&[], &run.unfinished(tasks)));
+    // Both are waited for: a lane that is dropped would leave its statement running on the server.
+    let (added, problems) = tokio::join!(adding, check::fingerprints(run));
+    added.and(problems)
 }
 
 impl Run {
@@ -147,7 +157,7 @@ impl Run {
     }
 
     /// The tasks an earlier run has not done.
-    fn unfinished(&self, tasks: &[crate::plan::schedule::EntryTask]) -> Vec<crate::plan::schedule::EntryTask> {
+    fn unfinished(&self, tasks: &[EntryTask]) -> Vec<EntryTask> {
         tasks.iter().filter(|task| !self.done.entries.contains(&task.id)).cloned().collect()
     }
 
