@@ -42,9 +42,12 @@ demo: setup-demo ## dump, verify, restore and prove equal on a throwaway Postgre
 bench: setup ## whole dumps and restores side by side with pg_dump and pg_restore
 	@benches/run.sh
 
+# The program under test is the one that users run; the tests themselves need no optimising.
 soak: setup ## the long tests: gigabytes, kills and resumes
+	@cargo build --release -p pgfreight
 	@cargo nextest run --workspace --no-run --cargo-quiet
 	@trap '$(TARGET)/debug/pgfreight-parts stop >/dev/null' EXIT; \
+	  PGFREIGHT_TEST_PROGRAM=$(abspath $(TARGET))/release/pgfreight \
 	  cargo nextest run --workspace --profile soak --run-ignored only
 
 lint: ## formatting, clippy and the house rules

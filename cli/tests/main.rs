@@ -9,3 +9,4 @@ mod memory;
 mod program;
 mod round_trip;
 mod signals;
+mod stores;

@@ -64,7 +64,7 @@ impl Home {
 
     /// A command with nothing of the surroundings but this home.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pgfreight"));
+        let mut command = Command::new(program());
         command.args(args).env_clear().env("HOME", self.folder.path()).current_dir(self.folder.path());
         command.stdin(Stdio::null());
         command
@@ -91,6 +91,12 @@ impl Home {
         let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: ")).expect("a public key");
         (path.display().to_string(), recipient.to_owned())
     }
+}
+
+/// The program under test: what this build made, or another build of it (`PGFREIGHT_TEST_PROGRAM`; `make soak` names the
+/// release build).
+fn program() -> PathBuf {
+    std::env::var_os("PGFREIGHT_TEST_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_pgfreight").into(), PathBuf::from)
 }
 
 /// Runs a command to its end.

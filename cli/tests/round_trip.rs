@@ -121,7 +121,7 @@ fn binary_dumps_are_shown_as_the_server_would_show_them() {
     let cluster = Cluster::shared(18);
     let shop = shop(cluster);
     shop.source.execute(EVERY_TYPE);
-    shop.run(&["dump", "-d", &shop.source.url()]).expect(0);
+    shop.run(&["dump", "-d", &shop.source.url(), "--copy-format", "binary"]).expect(0);
     let tables = shop.report(&["show", "-i", &shop.identity]);
     let all = tables["tables"].as_array().expect("tables");
     assert!(all.iter().all(|table| table["format"] == "binary"), "{tables}");

@@ -127,8 +127,8 @@ impl fmt::Display for RepositoryId {
     }
 }
 
-/// A dump's name: UTC second it began, a dash, 8 random hexadecimal digits: `20260131T235959Z-1f2e3d4c`.
-/// Sorting by name sorts by time; the random half makes collisions impossible to provoke.
+/// A dump's name: UTC second it began, a dash, 8 hexadecimal digits: `20260131T235959Z-1f2e3d4c`. The first three are
+/// 4096ths of that second, the others random. Sorting by name sorts by time.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DumpId(String);
 
@@ -136,9 +136,19 @@ impl DumpId {
     /// Length of the text form.
     pub const LEN: usize = 25;
 
-    /// Builds an id from a moment and 4 random bytes.
-    pub fn new(moment: chrono::DateTime<chrono::Utc>, random: [u8; 4]) -> Self {
-        Self(format!("{}-{}", moment.format("%Y%m%dT%H%M%SZ"), hex::encode(random)))
+    /// The id of a dump that begins at this moment; 20 of the random bits are used.
+    pub fn begun(moment: chrono::DateTime<chrono::Utc>, random: [u8; 4]) -> Self {
+        // A leap second counts on past 10^9 nanoseconds; it sorts with the end of its second.
+        let nanoseconds = u64::from(moment.timestamp_subsec_nanos().min(999_999_999));
+        let fraction = (nanoseconds << 12) / 1_000_000_000;
+        let tail = u64::from(u32::from_be_bytes(random) & 0xf_ffff);
+        let suffix = u32::try_from(fraction << 20 | tail).unwrap_or(u32::MAX);
+        Self::new(moment, suffix.to_be_bytes())
+    }
+
+    /// Builds an id from a moment's second and the four bytes behind it.
+    pub fn new(moment: chrono::DateTime<chrono::Utc>, suffix: [u8; 4]) -> Self {
+        Self(format!("{}-{}", moment.format("%Y%m%dT%H%M%SZ"), hex::encode(suffix)))
     }
 
     /// Parses the text form; anything else is refused, because ids become object keys.
@@ -191,6 +201,18 @@ mod tests {
         for bad in ["", "latest", "../../etc", "19700101T000000Z-010203FF", "19700101T000000Z-010203f"] {
             assert_eq!(DumpId::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn dumps_of_one_second_sort_by_time() {
+        let at = |nanoseconds| chrono::DateTime::from_timestamp(59, nanoseconds).unwrap();
+        let ids: Vec<DumpId> = [0, 250_000, 500_000_000, 999_999_999, 1_999_999_999]
+            .map(|nanoseconds| DumpId::begun(at(nanoseconds), [255 - (nanoseconds % 7) as u8; 4]))
+            .to_vec();
+        assert!(ids[..4].is_sorted() && ids[0] < ids[1] && ids[2] < ids[3], "{ids:?}");
+        assert_eq!(&ids[2].as_str()[17..20], "800");
+        assert_eq!(&ids[4].as_str()[17..20], "fff");
+        assert_eq!(DumpId::parse(ids[3].as_str()).as_ref(), Some(&ids[3]));
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub async fn dump(
 fn new_dump_id(moment: DateTime<Utc>) -> Result<DumpId> {
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| Error::new(Kind::Bug, "no randomness").because(error))?;
-    Ok(DumpId::new(moment, random))
+    Ok(DumpId::begun(moment, random))
 }
 
 /// Gives way when the user wants to stop.
