@@ -178,8 +178,9 @@ fn break_one(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>, bre
         Cost::Placeholder | Cost::Stub => {
             let dependents = members.iter().filter(|other| graph.needs[**other].contains_key(&node));
             let pairs: Vec<_> = dependents.map(|other| (graph.nodes[*other].0, id)).collect();
-            let grown = pairs.into_iter().fold(false, |grown, pair| breaks.shell_is_enough.insert(pair) || grown);
-            breaks.separate.insert(id) || grown
+            let known = breaks.shell_is_enough.len();
+            breaks.shell_is_enough.extend(pairs);
+            breaks.separate.insert(id) || breaks.shell_is_enough.len() > known
         }
     }
 }

@@ -53,7 +53,7 @@ impl SnapshotLane {
         if let Some(snapshot) = snapshot {
             lane.execute(&format!("SET TRANSACTION SNAPSHOT {}", sql::quote_literal(snapshot)))
                 .await
-                .map_err(|error| import_failed(error))?;
+                .map_err(import_failed)?;
         }
         Ok(Self { lane, locked: BTreeSet::new() })
     }

@@ -123,7 +123,8 @@ async fn manifests_edited_by_hand_or_from_the_future_are_refused() {
     let [manifest] = manifests.as_slice() else { panic!("{manifests:?}") };
     let sound = std::fs::read_to_string(manifest).unwrap();
     let target = source.cluster().database("faults_edited_target");
-    let edits: [(&str, Box<dyn Fn(&str) -> String>, Kind); 4] = [
+    type Edit = Box<dyn Fn(&str) -> String>;
+    let edits: [(&str, Edit, Kind); 4] = [
         ("a length", Box::new(|text| text.replacen("\"length\":", "\"length\":1", 1)), Kind::Verification),
         ("spaces", Box::new(|text| text.replacen(',', ", ", 1)), Kind::Format),
         ("cut short", Box::new(|text| text[..text.len() / 2].to_owned()), Kind::Format),

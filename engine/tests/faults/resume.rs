@@ -126,7 +126,9 @@ async fn a_restore_broken_off_once_at_any_moment_ends_equal() {
         let signal = Arc::clone(&moment);
         let story = at(step, is_step, move || signal.notify_one());
         let around = story.around();
-        assert!(broken_off(depot.restore_as(&target.url(), &two_lanes(), &around), &moment).await, "{step} of {steps}");
+        let (url, options) = (target.url(), two_lanes());
+        let restoring = Box::pin(depot.restore_as(&url, &options, &around));
+        assert!(broken_off(restoring, &moment).await, "{step} of {steps}");
         let report = depot.restore(&target.url()).await.unwrap_or_else(|e| panic!("{step} of {steps}: {}", told(&e)));
         assert_eq!(report.rows, ROWS + 1000);
         compare::assert_equal(&source.url(), &target.url(), Scope::All);

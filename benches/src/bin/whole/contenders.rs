@@ -14,6 +14,9 @@ use super::table::Costs;
 /// Fills a database at a scale.
 pub type Filler = fn(&Database<'_>, f64);
 
+/// A contender's name, and how it runs once.
+type Contender<'a> = (&'static str, fn(&Arena<'a>) -> Cost);
+
 /// One database, and a folder for what is made of it.
 pub struct Arena<'a> {
     cluster: &'a Cluster,
@@ -55,18 +58,18 @@ impl<'a> Arena<'a> {
 
     /// All rounds of all contenders: dumps, then restores of the last dumps.
     pub fn run(&self) -> (Costs, Costs) {
-        let dumps: [(&str, fn(&Self) -> Cost); 4] = [
+        let dumps: [Contender<'a>; 4] = [
             ("pgfreight (encrypted, proved)", Self::ours),
             ("pg_dump -Fd zstd:1", Self::directory),
             ("pg_dump -Fc | age", Self::piped),
             ("bare COPY to nothing", Self::floor),
         ];
-        let restores: [(&str, fn(&Self) -> Cost); 3] = [
+        let restores: [Contender<'a>; 3] = [
             ("pgfreight (every row read back)", Self::restore_ours),
             ("pgfreight --no-check", Self::restore_unchecked),
             ("pg_restore", Self::restore_theirs),
         ];
-        let turns = |contenders: &[(&'static str, fn(&Self) -> Cost)]| {
+        let turns = |contenders: &[Contender<'a>]| {
             let mut costs: Costs = contenders.iter().map(|(name, _)| (*name, Vec::new())).collect();
             for _ in 0..self.settings.rounds {
                 for (position, (_, contender)) in contenders.iter().enumerate() {

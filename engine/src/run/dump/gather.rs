@@ -57,8 +57,9 @@ impl Gather {
         self.state().stored.find(id).map(|(chunk, origin)| (chunk.clone(), origin))
     }
 
-    /// A chunk was uploaded whole.
-    pub fn stored(&self, plan: &DumpPlan, index: usize, receipt: SealReceipt, pieces: Vec<Piece>, news: &News) {
+    /// A chunk was uploaded whole: what it is, and where its pieces are.
+    pub fn stored(&self, plan: &DumpPlan, index: usize, sealed: (SealReceipt, Vec<Piece>), news: &News) {
+        let (receipt, pieces) = sealed;
         let stored = StoredChunk { id: receipt.id, sealed: receipt.sealed, pieces };
         {
             let mut state = self.state();
@@ -69,16 +70,9 @@ impl Gather {
     }
 
     /// A chunk's content was there already.
-    pub fn reused(
-        &self,
-        plan: &DumpPlan,
-        index: usize,
-        receipt: SealReceipt,
-        known: (StoredChunk, Origin),
-        news: &News,
-    ) {
-        let reused = known.1 != Origin::Now;
-        self.finish(plan, index, Done { receipt, stored: known.0, reused }, news);
+    pub fn reused(&self, plan: &DumpPlan, index: usize, found: (SealReceipt, StoredChunk, Origin), news: &News) {
+        let (receipt, stored, origin) = found;
+        self.finish(plan, index, Done { receipt, stored, reused: origin != Origin::Now }, news);
     }
 
     fn finish(&self, plan: &DumpPlan, index: usize, done: Done, news: &News) {

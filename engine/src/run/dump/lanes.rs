@@ -73,7 +73,7 @@ impl Hall {
         let (bytes, members) = pack.seal();
         let stored = chunk::store(self.bench(), bytes).await?;
         for (index, receipt, piece) in members.placed(stored.object, stored.object_length) {
-            self.gather.stored(&self.plan, index, receipt, vec![piece], &self.around.news);
+            self.gather.stored(&self.plan, index, (receipt, vec![piece]), &self.around.news);
         }
         Ok(())
     }
@@ -123,8 +123,8 @@ async fn store(hall: Arc<Hall>, unstored: Unstored) -> Result<()> {
         Unstored::Pack(pack) => return hall.store_pack(pack).await,
         Unstored::Chunk(index, copied) => (index, *copied),
     };
-    let (receipt, pieces) = chunk::store_rest(hall.bench(), copied).await?;
-    hall.gather.stored(&hall.plan, index, receipt, pieces, &hall.around.news);
+    let sealed = chunk::store_rest(hall.bench(), copied).await?;
+    hall.gather.stored(&hall.plan, index, sealed, &hall.around.news);
     Ok(())
 }
 
@@ -210,8 +210,8 @@ async fn lockable(hall: &Hall, lane: &mut SnapshotLane, table: &PlannedTable) ->
 
 async fn copy(hall: &Hall, index: usize, table: &PlannedTable, mut source: CopyOut<'_>) -> Result<Option<Unstored>> {
     let copied = chunk::copy(hall.bench(), (&hall.seal, table.format), &mut source).await?;
-    if let Some(stored) = hall.gather.known(&copied.receipt.id) {
-        hall.gather.reused(&hall.plan, index, copied.receipt, stored, &hall.around.news);
+    if let Some((stored, origin)) = hall.gather.known(&copied.receipt.id) {
+        hall.gather.reused(&hall.plan, index, (copied.receipt, stored, origin), &hall.around.news);
         return Ok(None);
     }
     let rest: usize = copied.rest.iter().map(bytes::Bytes::len).sum();

@@ -103,7 +103,7 @@ pub async fn dump(
         encryption: Encryption::of(writer.recipient())?,
     };
     let known = stoppable(around, known::recall(repository, writer)).await?;
-    let mut report = run.until_committed(known).await?;
+    let mut report = Box::pin(run.until_committed(known)).await?;
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
 }
@@ -135,7 +135,7 @@ impl Run<'_> {
         let mut batch =
             Batch::new(writer.repository().clone(), self.dump.clone(), writer.id(), writer.recipient().is_some());
         loop {
-            let error = match self.attempt(&mut known, &mut batch).await {
+            let error = match Box::pin(self.attempt(&mut known, &mut batch)).await {
                 Ok(mut report) => {
                     report.restarts = restarts;
                     return Ok(report);
@@ -158,7 +158,7 @@ impl Run<'_> {
     /// One snapshot's worth of work. What became durable is added to `known` whatever the outcome.
     async fn attempt(&self, known: &mut Known, batch: &mut Batch) -> Result<DumpReport> {
         self.phase("connect");
-        let (holder, reader) = stoppable(self.around, self.open_holder()).await?;
+        let (holder, reader) = Box::pin(stoppable(self.around, self.open_holder())).await?;
         self.around.news.tell(Event::Server {
             role: "source",
             version: holder.version().to_string(),

@@ -65,7 +65,7 @@ impl Check<'_> {
         let data = &self.dump.contents.tables[table];
         let name = data.display_name();
         let counters = &self.around.news.counters;
-        let problem = match self.read((table, chunk)).await {
+        let problem = match Box::pin(self.read((table, chunk))).await {
             Ok(()) => None,
             Err(error) if error.kind() == Kind::Verification => Some(format!("{name}, chunk {chunk}: {error}")),
             Err(error) => return Err(error),
