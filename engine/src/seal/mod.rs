@@ -15,6 +15,7 @@
 //! after.
 
 mod contexts;
+mod filling;
 pub mod fingerprint;
 mod frames;
 pub mod opener;

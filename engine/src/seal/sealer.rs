@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use age::stream::StreamWriter;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use super::filling::Filling;
 use super::frames::Frames;
 use super::{Encryption, RowHasher, SealError, SealSpec, content_id};
 use crate::format::CopyFormat;
@@ -85,7 +86,12 @@ impl Sealer {
 
     /// Cuts the sealed bytes into pieces of this size from here on; without it, of the largest size there is.
     pub fn cut_at(self, piece_size: usize) -> Self {
-        self.sink.lock().piece_size = piece_size.max(1);
+        let mut sink = self.sink.lock();
+        sink.piece_size = piece_size.max(1);
+        // The age header may be in the tail already; it stays in front.
+        let begun = sink.cut();
+        sink.append(&begun);
+        drop(sink);
         self
     }
 
@@ -150,17 +156,18 @@ struct Sink(Arc<Mutex<Sealed>>);
 struct Sealed {
     piece_size: usize,
     pieces: VecDeque<Bytes>,
-    tail: BytesMut,
+    tail: Filling,
     digest: blake3::Hasher,
     written: u64,
 }
 
 impl Default for Sealed {
     fn default() -> Self {
+        let piece_size = usize::try_from(PIECE_MAX).unwrap_or(usize::MAX);
         Self {
-            piece_size: usize::try_from(PIECE_MAX).unwrap_or(usize::MAX),
+            piece_size,
             pieces: VecDeque::new(),
-            tail: BytesMut::new(),
+            tail: Filling::new(piece_size),
             digest: blake3::Hasher::new(),
             written: 0,
         }
@@ -170,18 +177,23 @@ impl Default for Sealed {
 impl Sealed {
     fn append(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(self.piece_size - self.tail.len()));
-            self.tail.extend_from_slice(now);
-            if self.tail.len() == self.piece_size {
-                self.pieces.push_back(std::mem::take(&mut self.tail).freeze());
+            let (now, later) = bytes.split_at(bytes.len().min(self.tail.room()));
+            self.tail.extend(now);
+            if self.tail.room() == 0 {
+                let piece = self.cut();
+                self.pieces.push_back(piece);
             }
             bytes = later;
         }
     }
 
+    /// Ends the piece that is being filled.
+    fn cut(&mut self) -> Bytes {
+        std::mem::replace(&mut self.tail, Filling::new(self.piece_size)).freeze()
+    }
+
     fn take(&mut self) -> Option<Bytes> {
-        let tail = |tail: &mut BytesMut| (!tail.is_empty()).then(|| std::mem::take(tail).freeze());
-        self.pieces.pop_front().or_else(|| tail(&mut self.tail))
+        self.pieces.pop_front().or_else(|| (self.tail.len() > 0).then(|| self.cut()))
     }
 }
 
