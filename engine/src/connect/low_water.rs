@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::stream::Stream;
 
 /// The mark while a copy streams.
-const PLENTY: libc::c_int = 128 << 10;
+const PLENTY: libc::c_int = 384 << 10;
 
 /// Longest wait for [`PLENTY`]: what a copy's last bytes are late by.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_millis(2);

@@ -18,7 +18,7 @@ use super::server_error::ServerError;
 use super::stream::Stream;
 
 /// Bytes asked of the socket at once.
-pub(super) const READ_BUFFER: usize = 256 << 10;
+pub(super) const READ_BUFFER: usize = 512 << 10;
 
 /// Longest message that is held whole. COPY payload is not held at all.
 const MESSAGE_MAX: usize = 64 << 20;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use super::chunk::HANDOVER;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{BATCH, LANES_MAX, MIB, PART_SIZE, PIECE_MAX};
 
@@ -15,7 +16,7 @@ use crate::limits::{BATCH, LANES_MAX, MIB, PART_SIZE, PIECE_MAX};
 const FIXED: u64 = 48 * MIB;
 
 /// Connection buffers, two batches in flight and a frame that was just compressed.
-const LANE: u64 = MIB + 3 * BATCH as u64;
+const LANE: u64 = MIB + 2 * HANDOVER as u64 + BATCH as u64;
 
 /// Smallest share of the pool a lane can work with.
 const LANE_SHARE_MIN: u64 = 4 * MIB;

@@ -17,6 +17,10 @@ use crate::run::cpu_pool::CpuPool;
 use crate::seal::{SealReceipt, SealSpec, Sealer};
 use crate::store::{ObjectRef, Repository};
 
+/// Plaintext handed to the pool at a time. Every handover wakes a thread that takes the processor from somebody, the server
+/// perhaps; larger ones would leave the cache between hashing and compressing.
+pub const HANDOVER: usize = 2 * BATCH;
+
 /// Pieces uploaded early are not smaller than this, lest a starved lane litter the store with crumbs.
 const SPILL_MIN: usize = 1 << 20;
 
@@ -56,13 +60,13 @@ pub async fn copy(
     let mut sealer = Sealer::new(spec, format)?.cut_at(piece_size);
     let mut share = Share::default();
     let mut spilled = Vec::new();
-    let mut spare = BytesMut::with_capacity(BATCH + (BATCH >> 3));
-    let mut filled = BytesMut::with_capacity(BATCH + (BATCH >> 3));
-    let mut more = source.read(&mut filled, BATCH).await?;
+    let mut spare = BytesMut::with_capacity(HANDOVER + (HANDOVER >> 3));
+    let mut filled = BytesMut::with_capacity(HANDOVER + (HANDOVER >> 3));
+    let mut more = source.read(&mut filled, HANDOVER).await?;
     while !filled.is_empty() {
         Counters::add(&bench.news.counters.raw_bytes, filled.len() as u64);
         let sealing = bench.pool.run(move || sealer.push(&filled).map(|()| (sealer, filled)));
-        let reading = async { if more { source.read(&mut spare, BATCH).await } else { Ok(false) } };
+        let reading = async { if more { source.read(&mut spare, HANDOVER).await } else { Ok(false) } };
         let (sealed, read) = tokio::join!(sealing, reading);
         let (returned, mut emptied) = sealed??;
         more = read?;
