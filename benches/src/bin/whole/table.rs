@@ -50,7 +50,9 @@ fn medians(rounds: &[Cost]) -> Cost {
     let median = |of: fn(&Cost) -> f64| {
         let mut values: Vec<f64> = rounds.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+        let upper = values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
+        let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(upper);
+        f64::midpoint(lower, upper)
     };
     Cost {
         wall: median(|cost| cost.wall),
