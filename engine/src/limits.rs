@@ -28,7 +28,7 @@ pub const PIECE_MAX: u64 = 32 * MIB;
 /// Chunks sealed smaller than this share an object with others.
 pub const PACK_BELOW: u64 = MIB;
 
-/// Plaintext handed from a lane to the sealing pool at a time.
+/// Plaintext that is hashed, compressed or opened in one go.
 pub const BATCH: usize = 512 << 10;
 
 /// Lanes one run may have.

@@ -1,9 +1,8 @@
 //! The receive low-water mark of a TCP socket (socket(7), `SO_RCVLOWAT`): how many bytes must have come before a waiting
 //! reader is woken.
 //!
-//! PostgreSQL sends in buffers of 8 KiB. A reader that keeps up is woken for each of them, and on a busy machine these
-//! wake-ups cost more than the bytes: about a tenth of a dump's processor time, on both sides. With a mark they come in
-//! handfuls. What is less than the mark would wait for ever, so every wait under a mark has a limit ([`LONGEST_WAIT`]),
+//! PostgreSQL sends in buffers of 8 KiB. A reader that keeps up is woken for each of them, and on a busy machine that costs
+//! about a twentieth of a dump's time: with a mark a third of the context switches is left. What is less than the mark would wait for ever, so every wait under a mark has a limit ([`LONGEST_WAIT`]),
 //! after which the mark is taken away.
 
 #![allow(

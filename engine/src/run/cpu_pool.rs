@@ -1,7 +1,7 @@
 //! Threads for CPU work (sealing, opening), reached from async tasks through a bounded queue.
 //!
 //! A lane waits for room before it hands over a job, and for the result before it goes on, so the queue never holds more
-//! than one job per lane and the async threads never block. Jobs are small: one [`crate::limits::BATCH`] of plaintext.
+//! than one job per lane and the async threads never block. Jobs are small: a batch or two ([`crate::limits::BATCH`]) of plaintext.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

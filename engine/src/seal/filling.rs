@@ -24,6 +24,11 @@ impl Filling {
         Self { small: BytesMut::new(), large: None, len: 0, most }
     }
 
+    /// The next piece, of the same size.
+    pub(super) fn next(&self) -> Self {
+        Self::new(self.most)
+    }
+
     /// Bytes so far.
     pub(super) fn len(&self) -> usize {
         self.len

@@ -9,8 +9,7 @@ use super::SealError;
 use super::contexts::{Context, Contexts};
 use crate::limits::BATCH;
 
-/// Frames of the levels people use nightly: what a lane hands over at a time, and small enough to stay in a core's cache
-/// while it is hashed, compressed and sealed.
+/// Frames of the levels people use nightly. Lanes hand over whole ones, so that none has to be gathered first.
 const FRAME: usize = BATCH;
 
 /// Frames of the levels that are chosen for size: as far back as their window reaches.

@@ -87,9 +87,8 @@ impl Sealer {
     /// Cuts the sealed bytes into pieces of this size from here on; without it, of the largest size there is.
     pub fn cut_at(self, piece_size: usize) -> Self {
         let mut sink = self.sink.lock();
-        sink.piece_size = piece_size.max(1);
         // The age header may be in the tail already; it stays in front.
-        let begun = sink.cut();
+        let begun = std::mem::replace(&mut sink.tail, Filling::new(piece_size.max(1))).freeze();
         sink.append(&begun);
         drop(sink);
         self
@@ -154,7 +153,6 @@ struct Sink(Arc<Mutex<Sealed>>);
 
 /// Sealed bytes, cut as they come: one growing buffer would be copied as it grows and again when a piece is taken.
 struct Sealed {
-    piece_size: usize,
     pieces: VecDeque<Bytes>,
     tail: Filling,
     digest: blake3::Hasher,
@@ -163,11 +161,9 @@ struct Sealed {
 
 impl Default for Sealed {
     fn default() -> Self {
-        let piece_size = usize::try_from(PIECE_MAX).unwrap_or(usize::MAX);
         Self {
-            piece_size,
             pieces: VecDeque::new(),
-            tail: Filling::new(piece_size),
+            tail: Filling::new(usize::try_from(PIECE_MAX).unwrap_or(usize::MAX)),
             digest: blake3::Hasher::new(),
             written: 0,
         }
@@ -189,7 +185,8 @@ impl Sealed {
 
     /// Ends the piece that is being filled.
     fn cut(&mut self) -> Bytes {
-        std::mem::replace(&mut self.tail, Filling::new(self.piece_size)).freeze()
+        let next = self.tail.next();
+        std::mem::replace(&mut self.tail, next).freeze()
     }
 
     fn take(&mut self) -> Option<Bytes> {

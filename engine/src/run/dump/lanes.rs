@@ -5,15 +5,15 @@
 //! A lost connection costs one chunk's work: the chunk goes back to the lane, which opens a new connection under the same
 //! snapshot, within limits. If the snapshot itself is gone the whole attempt ends with [`Lost`], and the run begins again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::chunk::{self, Bench, Copied};
 use super::gather::Gather;
-use super::packer::Packer;
+use super::packer::{Pack, Packer};
 use crate::connect::CopyOut;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -48,7 +48,7 @@ pub struct Hall {
     /// Results.
     pub gather: Gather,
     /// Small chunks.
-    pub packer: std::sync::Mutex<Packer>,
+    pub packer: Mutex<Packer>,
     /// Next chunk of the plan.
     pub next: AtomicUsize,
     /// News and the wish to stop.
@@ -60,16 +60,20 @@ impl Hall {
         Bench { pool: &self.pool, budget: &self.budget, repository: &self.repository, news: &self.around.news }
     }
 
+    fn packer(&self) -> MutexGuard<'_, Packer> {
+        self.packer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Stores the small chunks that still wait for company.
     pub async fn flush(&self) -> Result<()> {
-        let pack = self.packer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).flush();
+        let pack = self.packer().flush();
         match pack {
             Some(pack) => self.store_pack(pack).await,
             None => Ok(()),
         }
     }
 
-    async fn store_pack(&self, pack: super::packer::Pack) -> Result<()> {
+    async fn store_pack(&self, pack: Pack) -> Result<()> {
         let (bytes, members) = pack.seal();
         let stored = chunk::store(self.bench(), bytes).await?;
         for (index, receipt, piece) in members.placed(stored.object, stored.object_length) {
@@ -82,7 +86,7 @@ impl Hall {
 /// What a lane has sealed and not stored yet.
 enum Unstored {
     Chunk(usize, Box<Copied>),
-    Pack(super::packer::Pack),
+    Pack(Pack),
 }
 
 /// Runs one lane until the plan is empty.
@@ -216,8 +220,7 @@ async fn copy(hall: &Hall, index: usize, table: &PlannedTable, mut source: CopyO
     }
     let rest: usize = copied.rest.iter().map(bytes::Bytes::len).sum();
     if copied.spilled.is_empty() && (rest as u64) < PACK_BELOW {
-        let mut packer = hall.packer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        return Ok(packer.add(index, copied.receipt, &copied.rest, copied.share).map(Unstored::Pack));
+        return Ok(hall.packer().add(index, copied.receipt, &copied.rest, copied.share).map(Unstored::Pack));
     }
     Ok(Some(Unstored::Chunk(index, Box::new(copied))))
 }
