@@ -30,10 +30,10 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
 fn operator_entry(object: &Object, operator: &Operator, cx: &Context<'_>) -> Draft {
     let mut draft = create(object, "OPERATOR", Section::PreData, cx);
     let Some(function) = &operator.function else {
-        // Only a mention as commutator or negator makes a shell operator; the operator that mentions it makes it again.
-        draft.set_owner = None;
-        if !operator.mentioned {
-            draft.losses.push(format!("operator {} is only declared, never defined", object.name));
+        match operator.mentioned {
+            // The operator that mentions it makes it again.
+            true => draft.set_owner = None,
+            false => draft.create = shell_statements(object, operator),
         }
         return draft;
     };
@@ -52,6 +52,27 @@ fn operator_entry(object: &Object, operator: &Operator, cx: &Context<'_>) -> Dra
     parts.extend(operator.join.as_ref().map(|function| format!("JOIN = {function}")));
     draft.create.push(format!("CREATE OPERATOR {} (\n    {}\n)", operator_name(object), parts.join(",\n    ")));
     draft
+}
+
+/// Only a mention makes an operator that is declared and not defined: a short-lived operator names it as its negator.
+fn shell_statements(object: &Object, operator: &Operator) -> Vec<String> {
+    const MENTIONING: &str = "|#@%&?~";
+    let schema = object.schema.as_deref().map_or(String::new(), |schema| format!("{}.", quote_ident(schema)));
+    let sides = [&operator.left, &operator.right];
+    let types = sides.map(|side| side.clone().into_iter().collect::<Vec<_>>()).concat().join(", ");
+    let arguments = sides.map(|side| side.as_deref().unwrap_or("NONE")).join(", ");
+    let words = ["LEFTARG", "RIGHTARG"].iter().zip(sides);
+    let operands = words.filter_map(|(word, side)| Some(format!("{word} = {}, ", side.as_ref()?))).collect::<String>();
+    let function = format!("{schema}pgfreight_shell_operator");
+    vec![
+        format!("CREATE FUNCTION {function}({types}) RETURNS boolean LANGUAGE sql AS 'SELECT true'"),
+        format!(
+            "CREATE OPERATOR {schema}{MENTIONING} (FUNCTION = {function}, {operands}NEGATOR = OPERATOR({}))",
+            operator_name(object)
+        ),
+        format!("DROP OPERATOR {schema}{MENTIONING} ({arguments})"),
+        format!("DROP FUNCTION {function}({types})"),
+    ]
 }
 
 fn class_entry(object: &Object, class: &OperatorClass, cx: &Context<'_>) -> Draft {
@@ -118,7 +139,7 @@ mod tests {
     use crate::ddl::sample::{drafts, id, object, sql};
 
     #[test]
-    fn operators_say_all_and_shells_only_what_is_lost() {
+    fn operators_say_all_and_shells_come_from_a_mention() {
         let operator = Operator {
             left: Some("s.p".into()),
             right: Some("s.p".into()),
@@ -139,8 +160,16 @@ mod tests {
         let draft = drafts(&of(operator.clone()), 0, 18, entries).remove(0);
         assert_eq!(draft.create, [expected]);
         assert_eq!(draft.set_owner.as_deref(), Some("ALTER OPERATOR s.=== (s.p, s.p) OWNER TO o"));
-        assert_eq!(drafts(&of(shell(false)), 0, 18, entries)[0].losses.len(), 1);
-        assert_eq!(drafts(&of(shell(true)), 0, 18, entries)[0].losses.len(), 0);
+        assert_eq!(drafts(&of(shell(true)), 0, 18, entries)[0].create, Vec::<String>::new());
+        let prefix = Operator { left: None, ..shell(false) };
+        let mention = [
+            "CREATE FUNCTION s.pgfreight_shell_operator(s.p) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+            "CREATE OPERATOR s.|#@%&?~ (FUNCTION = s.pgfreight_shell_operator, RIGHTARG = s.p, \
+             NEGATOR = OPERATOR(s.===))",
+            "DROP OPERATOR s.|#@%&?~ (NONE, s.p)",
+            "DROP FUNCTION s.pgfreight_shell_operator(s.p)",
+        ];
+        assert_eq!(drafts(&of(prefix), 0, 18, entries)[0].create, mention);
     }
 
     #[test]

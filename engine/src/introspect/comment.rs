@@ -44,8 +44,9 @@ struct Row {
     text: String,
 }
 
-/// `public` comes with a comment of its own; its absence is a change worth carrying.
-const USER_MADE: &str = "(d.objoid >= 16384 OR d.objoid = (SELECT oid FROM pg_catalog.pg_namespace
+/// `public` comes with a comment of its own; its absence is a change worth carrying. Large objects have the numbers that
+/// their makers choose.
+const USER_MADE: &str = "(d.objoid >= 16384 OR c.relname = 'pg_largeobject' OR d.objoid = (SELECT oid FROM pg_catalog.pg_namespace
                            WHERE nspname = 'public') AND c.relname = 'pg_namespace')";
 
 /// Reads all comments and labels.
