@@ -14,11 +14,9 @@ use crate::sql::{quote_ident, quote_literal};
 /// What `initdb` says about `public`.
 const PUBLIC_COMMENT: &str = "standard public schema";
 
-/// Entries of an object's comments and labels. Members of extensions have theirs from their extension.
+/// Entries of an object's comments and labels. Of members of extensions the catalog has only what their extension did not
+/// say itself.
 pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
-    if object.extension.is_some() {
-        return Vec::new();
-    }
     let mut entries = Vec::new();
     entries.extend(comments(object, cx));
     entries.extend(labels(object, cx));

@@ -151,15 +151,21 @@ fn validate(object: &Object, table: &Object, body: &Table, cx: &Context<'_>) -> 
     Some(draft)
 }
 
-/// A not-null constraint that cannot be part of its column: `NOT VALID`, or `NO INHERIT` where only a check can say it.
+/// A not-null constraint that cannot be part of its column: `NOT VALID`, or `NO INHERIT` where only a check can say it. Where
+/// the column can say it, the entry has nothing to do: entries have the same numbers for every target.
 fn not_null_apart(
     object: &Object,
     table: &Object,
     (column, not_null): (&Column, &NotNull),
     cx: &Context<'_>,
 ) -> Option<Draft> {
-    if is_plain_not_null(column, not_null, cx) || !not_null.local {
+    let can_be_apart = not_null.not_valid || not_null.no_inherit && column.identity.is_none();
+    if !can_be_apart || !not_null.local {
         return None;
+    }
+    if is_plain_not_null(column, not_null, cx) {
+        let nothing = add(object, table, "CONSTRAINT", false, None);
+        return Some(Draft { drop: None, locks: Vec::new(), ..nothing });
     }
     let inherit = if not_null.no_inherit { " NO INHERIT" } else { "" };
     let valid = if not_null.not_valid { " NOT VALID" } else { "" };

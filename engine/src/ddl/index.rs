@@ -11,6 +11,10 @@ use crate::catalog::index::Index;
 use crate::catalog::{Body, Object};
 use crate::sql::quote_ident;
 
+/// `desc` of what a failed `CREATE INDEX CONCURRENTLY` left on the source. The entry's first statement is that command; it
+/// must fail again, see [`crate::target::invalid_index`].
+pub const INVALID_INDEX: &str = "INVALID INDEX";
+
 const NULLS_NOT_DISTINCT: &str = " NULLS NOT DISTINCT";
 
 /// Entries of an index: itself unless a constraint makes it, and its attachment to a partitioned index.
@@ -28,22 +32,20 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
 }
 
 fn create(object: &Object, index: &Index, table: &Object, cx: &Context<'_>) -> Draft {
-    let mut draft = Draft::new(object, "INDEX", Section::PostData);
+    let mut draft = Draft::new(object, if index.valid { "INDEX" } else { INVALID_INDEX }, Section::PostData);
     draft.owner.clone_from(&table.owner);
     draft.relation = Some(table.id);
     draft.after.push(table.id);
     draft.tablespace.clone_from(&index.tablespace);
-    if !index.valid {
-        // It is not part of any query's plan, only of the cost of writing.
-        draft.losses.push(format!("index {} is invalid on the source; it is not created", object.name));
-        return draft;
-    }
     let mut definition = index.definition.clone();
     if !cx.has(Feature::NullsNotDistinct)
         && let Some(at) = definition.find(&format!("){NULLS_NOT_DISTINCT}"))
     {
         definition.replace_range(at + 1..=at + NULLS_NOT_DISTINCT.len(), "");
         draft.losses.push(format!("index {} holds nulls for distinct", object.name));
+    }
+    if !index.valid {
+        definition = definition.replacen(" INDEX ", " INDEX CONCURRENTLY ", 1);
     }
     draft.create.push(definition);
     let marks = marks(object, index, table);
@@ -134,10 +136,11 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_index_is_named_and_not_made() {
-        let invalid = Index { valid: false, ..index("CREATE INDEX i ON s.t USING btree (a)") };
+    fn an_invalid_index_is_an_entry_of_its_own_kind() {
+        let invalid = Index { valid: false, ..index("CREATE UNIQUE INDEX i ON s.t USING btree (a)") };
         let entry = drafts(&on_t(invalid), 0, 14, entries).remove(0);
-        assert_eq!((entry.create.len(), entry.losses.len()), (0, 1));
+        assert_eq!((entry.desc, entry.losses.len()), (INVALID_INDEX, 0));
+        assert_eq!(entry.create, ["CREATE UNIQUE INDEX CONCURRENTLY i ON s.t USING btree (a)"]);
     }
 
     #[test]

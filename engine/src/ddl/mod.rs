@@ -53,6 +53,7 @@ use serde::{Deserialize, Serialize};
 
 pub use draft::{Context, Draft, Stage};
 pub use error::DdlError;
+pub use index::INVALID_INDEX;
 pub use write::write;
 
 use crate::catalog::ObjectId;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{Entry, EntryKind, Section, Toc};
+use super::{Entry, EntryKind, INVALID_INDEX, Section, Toc};
 use crate::catalog::{Class, ObjectId};
 use crate::sql::quote_ident;
 
@@ -153,6 +153,10 @@ fn write_entry(out: &mut String, entry: &Entry, settings: &mut Settings, secrets
     }
     if entry.object.is_some_and(|id| secrets.contains(&id)) {
         out.push_str("-- left out: holds a secret\n");
+        return;
+    }
+    if entry.desc == INVALID_INDEX {
+        out.push_str("-- left out: a failed CREATE INDEX CONCURRENTLY left it invalid on the source\n");
         return;
     }
     if entry.kind == EntryKind::Create && !entry.create.is_empty() {

@@ -1,4 +1,5 @@
-//! Comments and security labels (`pg_description`, `pg_seclabel`) of user-made objects, their columns included.
+//! Comments and security labels (`pg_description`, `pg_seclabel`) of user-made objects, their columns included; of members of
+//! extensions what was said after the extension's script.
 
 use std::collections::HashMap;
 
@@ -52,15 +53,16 @@ const USER_MADE: &str = "(d.objoid >= 16384 OR c.relname = 'pg_largeobject' OR d
 /// Reads all comments and labels.
 pub async fn read(client: &Client, _features: &Features) -> Result<Notes, IntrospectError> {
     let mut notes = Notes::default();
-    let comments = query("pg_description", "NULL::text AS provider, d.description AS text");
+    let comments = query("pg_description", "NULL::text AS provider, d.description AS text", SAID_BY_EXTENSION);
     for row in rows::<Row>(client, "comments", &comments).await? {
         notes.add(row);
     }
-    let labels = query("pg_seclabel", "d.provider, d.label AS text");
+    let labels = query("pg_seclabel", "d.provider, d.label AS text", SAID_BY_EXTENSION);
     for row in rows::<Row>(client, "security labels", &labels).await? {
         notes.add(row);
     }
-    let shared = labels.replace("pg_catalog.pg_seclabel d", SHARED_LABELS);
+    let shared = query("pg_seclabel", "d.provider, d.label AS text", "false");
+    let shared = shared.replace("pg_catalog.pg_seclabel d", SHARED_LABELS);
     for row in rows::<Row>(client, "security labels of shared objects", &shared).await? {
         notes.add(row);
     }
@@ -71,7 +73,11 @@ pub async fn read(client: &Client, _features: &Features) -> Result<Notes, Intros
 const SHARED_LABELS: &str = "(SELECT s.*, 0 AS objsubid FROM pg_catalog.pg_shseclabel s
      WHERE s.classoid = 'pg_catalog.pg_subscription'::pg_catalog.regclass) d";
 
-fn query(catalog: &str, columns: &str) -> String {
+/// What an extension's own script said was said in the transaction that made its object a member.
+const SAID_BY_EXTENSION: &str = "EXISTS (SELECT FROM pg_catalog.pg_depend m
+     WHERE m.classid = d.classoid AND m.objid = d.objoid AND m.objsubid = 0 AND m.deptype = 'e' AND m.xmin = d.xmin)";
+
+fn query(catalog: &str, columns: &str, but: &str) -> String {
     let by_provider = if catalog == "pg_seclabel" { ", d.provider" } else { "" };
     format!(
         "SELECT c.relname AS catalog, d.objoid::int8 AS oid, a.attname AS column, {columns}
@@ -79,7 +85,7 @@ fn query(catalog: &str, columns: &str) -> String {
            JOIN pg_catalog.pg_class c ON c.oid = d.classoid
            LEFT JOIN pg_catalog.pg_attribute a ON c.relname = 'pg_class' AND d.objsubid <> 0
                  AND a.attrelid = d.objoid AND a.attnum = d.objsubid
-          WHERE {USER_MADE}
+          WHERE {USER_MADE} AND NOT {but}
           ORDER BY d.objoid, d.objsubid{by_provider}"
     )
 }

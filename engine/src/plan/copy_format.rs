@@ -36,8 +36,9 @@ const FIRST_NORMAL_OID: u32 = 16_384;
 
 /// Built-in types whose send and receive functions keep the value exactly, write no OID of another object and have not
 /// changed from 14 to 18. Not here for a reason: money (locale), xml (adds an encoding declaration), reg* (OIDs of
-/// objects), composites and record (OIDs of column types), `tsvector` and `tsquery` (lexeme order is rebuilt).
-const SAFE: [u32; 40] = [
+/// objects), composites and record (OIDs of column types), interval (17 gave infinity a form that older servers take for a
+/// finite value), `tsvector` and `tsquery` (lexeme order is rebuilt).
+const SAFE: [u32; 39] = [
     16,    // bool
     17,    // bytea
     18,    // "char"
@@ -69,7 +70,6 @@ const SAFE: [u32; 40] = [
     1_083, // time
     1_114, // timestamp
     1_184, // timestamptz
-    1_186, // interval
     1_266, // timetz
     1_560, // bit
     1_562, // varbit

@@ -52,10 +52,10 @@ fn builtin(oid: Oid) -> Option<i32> {
         // float4, float8
         700 => 100,
         701 => 146,
-        // date, time, timetz, timestamp, timestamptz, interval
+        // date, time, timetz, timestamp, timestamptz
         1_082 => 139,
         1_083 | 1_266 => 200,
-        1_114 | 1_184 | 1_186 => 330,
+        1_114 | 1_184 => 330,
         2_950 => 310,
         // inet, cidr, macaddr, macaddr8, tid, pg_lsn
         869 | 650 | 829 | 774 | 27 | 3_220 => 60,

@@ -171,6 +171,11 @@ impl Prepared {
         }
     }
 
+    /// The loss behind an error, if the server refused the entry and is otherwise well.
+    pub fn refused(&self, error: &Error) -> Option<Lost> {
+        connect::server_error(error).filter(|server| !ends_the_run(&server.code)).map(|server| self.lost_by(server))
+    }
+
     fn lost_by(&self, server: &ServerError) -> Lost {
         let reason = if self.secret { format!("refused by the server ({})", server.code) } else { reason(server) };
         Lost { class: self.class.clone(), name: self.name.clone(), reason }

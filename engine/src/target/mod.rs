@@ -7,5 +7,6 @@ pub mod apply;
 pub mod copy_in;
 pub mod facts;
 pub mod guards;
+pub mod invalid_index;
 pub mod progress;
 pub mod settings;

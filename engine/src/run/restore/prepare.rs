@@ -1,6 +1,6 @@
 //! Before the first write: the target's facts, its fitness, the plan.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -135,9 +135,24 @@ fn entries(dump: &OpenedDump, facts: &TargetFacts, options: &RestoreOptions) -> 
 pub(super) fn table_of_contents(dump: &OpenedDump, target: ServerVersion) -> Result<Toc> {
     let mut toc = ddl::write(&dump.contents.catalog, Dialect { target })
         .map_err(|cause| Error::new(Kind::Format, "the dump's schema cannot be put in order").because(cause))?;
-    let carried: HashSet<u32> = dump.contents.entries.iter().map(|entry| entry.id).collect();
-    toc.entries.retain(|entry| carried.contains(&entry.id));
+    let carried: HashMap<u32, &Entry> = dump.contents.entries.iter().map(|entry| (entry.id, entry)).collect();
+    toc.entries.retain(|entry| carried.contains_key(&entry.id));
+    let same = |entry: &&Entry| {
+        carried.get(&entry.id).is_some_and(|other| (entry.object, entry.kind) == (other.object, other.kind))
+    };
+    if let Some(entry) = toc.entries.iter().find(|entry| !same(entry)) {
+        return Err(renumbered(&entry.name));
+    }
+    if toc.entries.len() < carried.len() {
+        return Err(renumbered("its last entry"));
+    }
     Ok(toc)
+}
+
+/// Chosen by number, another entry would be restored in its place.
+fn renumbered(name: &str) -> Error {
+    Error::new(Kind::Bug, format!("the dump numbers its table of contents otherwise than this program: {name}"))
+        .hint("Restore with the version of pgfreight that made the dump; `pgfreight show` names it.")
 }
 
 /// Whether only a part of the dump was asked for: then other things in the target are natural.

@@ -5,11 +5,14 @@ use std::time::Instant;
 
 use super::{Run, pause};
 use crate::connect::{self, Lane};
+use crate::ddl::INVALID_INDEX;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::limits::CHUNK_ATTEMPTS;
 use crate::plan::schedule::EntryTask;
+use crate::sql::qualified;
 use crate::target::apply::{self, Lost, Prepared, WrittenDown};
+use crate::target::invalid_index::{self, InvalidIndex};
 use crate::target::progress;
 
 /// Entries in one transaction: enough to hide round trips, few enough for the server's lock table and for a retry.
@@ -46,12 +49,43 @@ impl<'a> Serial<'a> {
         self.execute(&progress::entry_done(progress::DROPS)).await
     }
 
-    /// Entries in order.
+    /// Entries in order. What needs two sessions runs apart.
     pub(super) async fn entries(&mut self, tasks: &[EntryTask]) -> Result<()> {
-        let prepared: Vec<Prepared> = tasks.iter().filter_map(|task| self.run.prepared(task.id)).collect();
-        for batch in prepared.chunks(BATCH) {
-            self.batch(batch, WrittenDown::Each).await?;
+        let run = self.run;
+        let is_apart = |task: &EntryTask| run.entries.get(&task.id).is_some_and(|entry| entry.desc == INVALID_INDEX);
+        for tasks in tasks.chunk_by(|one, next| !is_apart(one) && !is_apart(next)) {
+            if let [task] = tasks
+                && is_apart(task)
+            {
+                self.invalid_index(task.id).await?;
+                continue;
+            }
+            let prepared: Vec<Prepared> = tasks.iter().filter_map(|task| run.prepared(task.id)).collect();
+            for batch in prepared.chunks(BATCH) {
+                self.batch(batch, WrittenDown::Each).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// An index that is to be invalid. It cannot be made and written down in one transaction; one that is there is enough.
+    async fn invalid_index(&mut self, id: u32) -> Result<()> {
+        let run = self.run;
+        let clock = Instant::now();
+        let (Some(entry), Some(prepared)) = (run.entries.get(&id), run.prepared(id)) else { return Ok(()) };
+        let table = entry.relation.and_then(|table| run.dump.contents.catalog.get(table));
+        let Some(table) = table.map(|table| qualified(table.schema.as_deref(), &table.name)) else { return Ok(()) };
+        let index = qualified(entry.schema.as_deref(), &entry.name);
+        let what = InvalidIndex { table: &table, index: &index, statements: &entry.create };
+        let mut builder = run.open_lane().await?;
+        if let Err(error) = invalid_index::make(self.lane().await?, &mut builder, what).await {
+            let lost = prepared.refused(&error).filter(|_| !run.rules.exit_on_error);
+            let lost = lost.ok_or_else(|| error.context(format!("{} {index}", entry.desc)))?;
+            self.execute(&progress::loss(&lost)).await?;
+            run.lose(lost);
+        }
+        self.execute(&progress::entry_done(id)).await?;
+        run.entry_done(id, clock.elapsed().as_millis() as u64);
         Ok(())
     }
 
