@@ -96,7 +96,8 @@ fn same_entries(one: &Toc, other: &Toc, major: u32) -> Vec<String> {
 
 async fn all_classes(major: u32) {
     let mut wrong = Vec::new();
-    let classes = [schemas::classes(), schemas::rare_classes(), schemas::hard_classes()].concat();
+    let news = schemas::news_up_to(major);
+    let classes = [schemas::classes(), schemas::rare_classes(), schemas::hard_classes(), news].concat();
     for (name, sql) in classes {
         if name != "roles" {
             wrong.extend(differences(&name, &sql, major).await);
