@@ -9,7 +9,7 @@ use super::progress;
 use crate::connect::{self, Lane, ServerError};
 use crate::ddl::{Entry, EntryKind};
 use crate::error::{Error, Kind, Result};
-use crate::sql::quote_literal;
+use crate::sql::{quote_ident, quote_literal};
 
 /// Something that could not be carried.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,6 +42,7 @@ pub struct Prepared {
     pub class: String,
     /// Qualified name for messages.
     pub name: String,
+    schema: Option<String>,
     statements: Vec<Statement>,
     lost: Vec<Lost>,
     secret: bool,
@@ -76,6 +77,7 @@ impl Prepared {
             id: entry.id,
             class: entry.desc.clone(),
             name: display_name(entry),
+            schema: entry.schema.clone(),
             statements: Vec::new(),
             lost: Vec::new(),
             secret: entry.secret,
@@ -98,6 +100,7 @@ impl Prepared {
             id: entry.id,
             class: format!("DROP {}", entry.desc),
             name: display_name(entry),
+            schema: None,
             statements: vec![Statement { sql, vital: true }],
             lost: Vec::new(),
             secret: false,
@@ -171,6 +174,18 @@ impl Prepared {
         }
     }
 
+    /// The same where it may have been refused because a function of an index or a materialized view does not qualify the
+    /// names it uses: with the path its maker will have had, the object's schema and `public`. The server calls these
+    /// functions as the table's owner; from 17 on it lets no path but its own reach them (manual: CREATE INDEX, Notes).
+    fn with_makers_path(&self, refused: &Error) -> Option<Self> {
+        let missing = matches!(connect::sqlstate(refused)?, "42883" | "42P01" | "42704");
+        let calls = matches!(&*self.class, "INDEX" | "CONSTRAINT" | "MATERIALIZED VIEW DATA");
+        let schema = self.schema.as_ref().filter(|_| missing && calls)?;
+        let sql = format!("SET LOCAL search_path = {}, public", quote_ident(schema));
+        let statements = std::iter::once(Statement { sql, vital: true }).chain(self.statements.iter().cloned());
+        Some(Self { statements: statements.collect(), ..self.clone() })
+    }
+
     /// The loss behind an error, if the server refused the entry and is otherwise well.
     pub fn refused(&self, error: &Error) -> Option<Lost> {
         connect::server_error(error).filter(|server| !ends_the_run(&server.code)).map(|server| self.lost_by(server))
@@ -228,21 +243,45 @@ pub async fn run_batch(lane: &mut Lane, batch: &[Prepared], rules: Rules, how: W
 }
 
 /// Runs one entry in a transaction of its own.
-pub async fn run_one(lane: &mut Lane, entry: &Prepared, rules: Rules, how: WrittenDown) -> Result<Applied> {
+async fn run_one(lane: &mut Lane, entry: &Prepared, rules: Rules, how: WrittenDown) -> Result<Applied> {
+    match run_whole(lane, entry, how).await? {
+        Ok(applied) => Ok(applied),
+        Err(refused) => run_rest(lane, entry, rules, how, refused).await,
+    }
+}
+
+/// Runs one entry, all of it or nothing: the inner error is the server's refusal, taken back.
+pub async fn run_whole(lane: &mut Lane, entry: &Prepared, how: WrittenDown) -> Result<Result<Applied>> {
     let mut sql = String::from("BEGIN");
     entry.push_all(&mut sql, how == WrittenDown::Each);
     push(&mut sql, "COMMIT");
     let error = match lane.execute(&sql).await {
-        Ok(_) => return Ok(Applied { lost: entry.lost.clone() }),
+        Ok(_) => return Ok(Ok(Applied { lost: entry.lost.clone() })),
         Err(error) => rollback(lane, error).await?,
     };
     if progress::is_done_already(&error) {
-        return Ok(Applied { lost: entry.lost.clone() });
+        return Ok(Ok(Applied { lost: entry.lost.clone() }));
     }
-    if rules.exit_on_error || connect::sqlstate(&error).is_some_and(ends_the_run) {
-        return Err(entry.failed(error));
+    match connect::sqlstate(&error).is_some_and(ends_the_run) {
+        true => Err(entry.failed(error)),
+        false => Ok(Err(error)),
     }
-    run_in_steps(lane, entry, how).await
+}
+
+/// After a refusal: keeps of an entry what works, unless the first refusal is to end the run.
+pub async fn run_rest(
+    lane: &mut Lane,
+    entry: &Prepared,
+    rules: Rules,
+    how: WrittenDown,
+    refused: Error,
+) -> Result<Applied> {
+    if let Some(entry) = entry.with_makers_path(&refused)
+        && let Ok(applied) = run_whole(lane, &entry, how).await?
+    {
+        return Ok(applied);
+    }
+    if rules.exit_on_error { Err(entry.failed(refused)) } else { run_in_steps(lane, entry, how).await }
 }
 
 /// Statement by statement, each behind a savepoint, keeping what works.

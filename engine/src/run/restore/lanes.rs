@@ -119,8 +119,15 @@ async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Res
             let Some(prepared) = run.prepared(id) else { return Ok(()) };
             let clock = Instant::now();
             let token = lane.cancel_token();
-            let work = apply::run_one(lane, &prepared, run.rules, WrittenDown::Each);
-            let applied = or_cancel(run, &token, work).await?;
+            let first = apply::run_whole(lane, &prepared, WrittenDown::Each);
+            let applied = match or_cancel(run, &token, first).await? {
+                Ok(applied) => applied,
+                Err(_) if run.second_try.put_off(task) => return Ok(()),
+                Err(refused) => {
+                    let rest = apply::run_rest(lane, &prepared, run.rules, WrittenDown::Each, refused);
+                    or_cancel(run, &token, rest).await?
+                }
+            };
             applied.lost.into_iter().for_each(|lost| run.lose(lost));
             run.entry_done(id, clock.elapsed().as_millis() as u64);
             Ok(())

@@ -7,6 +7,7 @@ use super::{Run, cancelled, locked};
 use crate::connect::{self, CopyIn, Lane};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event};
+use crate::plan::schedule::Task;
 use crate::run::chunk_reader::ChunkReader;
 use crate::target::apply::{self, Lost};
 use crate::target::{copy_in, progress};
@@ -28,7 +29,7 @@ pub(super) fn tell_planned(run: &Run) {
 /// Tells the end of a table.
 pub(super) fn tell_if_complete(run: &Run, load: usize, complete: bool) {
     let planned = &run.plan.loads[load];
-    if complete && !locked(&run.spoiled).contains(&load) {
+    if complete && !locked(&run.spoiled).contains(&load) && !run.second_try.has_chunk_of(load) {
         run.around.news.tell(Event::TableDone { table: planned.name.clone(), rows: planned.rows });
     }
 }
@@ -37,6 +38,10 @@ pub(super) fn tell_if_complete(run: &Run, load: usize, complete: bool) {
 /// user wants to stop at the first error; what is wrong with stored data always ends the run.
 pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize) -> Result<()> {
     let planned = &run.plan.loads[load];
+    let task = Task::Chunk { load, chunk };
+    if run.second_try.has_chunk_of(load) && run.second_try.put_off(task) {
+        return Ok(());
+    }
     if chunk == 0 {
         let bytes = planned.chunks.iter().sum();
         run.around.news.tell(Event::TableStarted { table: planned.name.clone(), bytes });
@@ -60,7 +65,7 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
             lane.execute("ROLLBACK").await?;
             Ok(())
         }
-        Err(error) => refused(run, lane, load, error).await,
+        Err(error) => refused(run, lane, task, error).await,
     }
 }
 
@@ -147,21 +152,23 @@ async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Vec<
 }
 
 /// Decides what a failed chunk means.
-async fn refused(run: &Run, lane: &mut Lane, load: usize, error: Error) -> Result<()> {
+async fn refused(run: &Run, lane: &mut Lane, task: Task, error: Error) -> Result<()> {
+    let Task::Chunk { load, .. } = task else { return Err(error) };
     let planned = &run.plan.loads[load];
     let server = connect::server_error(&error).cloned();
-    let ends = match &server {
-        Some(server) => run.rules.exit_on_error || apply::ends_the_run(&server.code),
-        None => true,
-    };
+    let refusal = server.filter(|server| !apply::ends_the_run(&server.code));
     if error.is_passing() || error.kind() == Kind::Cancelled {
         return Err(error);
     }
-    let Some(server) = server.filter(|_| !ends) else {
+    let ends = run.rules.exit_on_error && !run.second_try.is_open();
+    let Some(server) = refusal.filter(|_| !ends) else {
         return Err(error.context(format!("loading {}", planned.name)));
     };
     if lane.is_usable() {
         lane.execute("ROLLBACK").await?;
+    }
+    if run.second_try.put_off(task) {
+        return Ok(());
     }
     locked(&run.spoiled).insert(load);
     run.lose(Lost { class: "TABLE DATA".into(), name: planned.name.clone(), reason: apply::reason(&server) });

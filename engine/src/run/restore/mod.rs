@@ -17,6 +17,7 @@ mod database;
 mod lanes;
 mod load;
 mod prepare;
+mod second_try;
 mod serial;
 
 use std::collections::{BTreeSet, HashMap};
@@ -33,7 +34,7 @@ use crate::ddl::Entry;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::plan::restore_plan::{RestorePlan, Stage};
-use crate::plan::schedule::{EntryTask, Schedule};
+use crate::plan::schedule::{EntryTask, Schedule, Task};
 use crate::store::Repository;
 use crate::target::apply::{Lost, Prepared, Rules};
 use crate::target::facts::TargetFacts;
@@ -61,6 +62,8 @@ struct Run {
     spoiled: Mutex<BTreeSet<usize>>,
     /// Tables that had rows before: positions of their loads.
     occupied: BTreeSet<usize>,
+    /// What was refused while tables were loaded.
+    second_try: second_try::SecondTry,
     applied: AtomicU64,
 }
 
@@ -116,11 +119,7 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
         match stage {
             // The last stage would get in the way of the check and of the end.
             Stage::Last => {}
-            Stage::Build => {
-                let loads = run.plan.load_tasks(|load, chunk| run.is_loaded(load, chunk));
-                load::tell_planned(run);
-                lanes::run(run, Schedule::new(&loads, &run.unfinished(tasks))).await?;
-            }
+            Stage::Build => build(run, tasks).await?,
             Stage::Keys => problems = keys(run, tasks).await?,
             _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
             _ => serial.entries(&run.unfinished(tasks)).await?,
@@ -131,6 +130,19 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
         true => Ok(()),
         false => Err(check::unequal(&problems)),
     }
+}
+
+/// Loads, and what needs one complete table; what was refused once more at the end, when everything else is there.
+async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
+    let loads = run.plan.load_tasks(|load, chunk| run.is_loaded(load, chunk));
+    load::tell_planned(run);
+    run.second_try.open();
+    lanes::run(run, Schedule::new(&loads, &run.unfinished(tasks))).await?;
+    let again = run.second_try.close();
+    let loads = run.plan.load_tasks(|load, chunk| !again.contains(&Task::Chunk { load, chunk }));
+    let is_again = |task: &&EntryTask| again.contains(&Task::Entry { id: task.id });
+    let tasks: Vec<EntryTask> = tasks.iter().filter(is_again).cloned().collect();
+    lanes::run(run, Schedule::new(&loads, &tasks)).await
 }
 
 /// Foreign keys, while every row is read back: adding a key leaves readers alone and keeps few processors busy, and no

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
+use super::second_try::SecondTry;
 use super::{Run, open_lane};
 use crate::connect::{ConnectOptions, Lane};
 use crate::ddl::{self, Dialect, Entry, EntryKind, Section, Toc};
@@ -324,6 +325,7 @@ impl Prepared {
             losses: Mutex::default(),
             spoiled: Mutex::default(),
             occupied: self.occupied,
+            second_try: SecondTry::default(),
             applied: AtomicU64::new(0),
             done,
         };
