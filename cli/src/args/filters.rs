@@ -68,6 +68,9 @@ pub struct DumpFilterArgs {
     /// No large objects
     #[arg(short = 'B', long)]
     pub no_large_objects: bool,
+    /// No statistics for the planner
+    #[arg(long)]
+    pub no_statistics: bool,
 }
 
 /// Classes to leave out.
@@ -88,6 +91,9 @@ pub struct LeaveOutArgs {
     /// No tablespace assignments
     #[arg(long)]
     pub no_tablespaces: bool,
+    /// No statistics for the planner: neither the dump's (18) nor ANALYZE (before)
+    #[arg(long)]
+    pub no_statistics: bool,
 }
 
 /// What a restore carries.
@@ -191,6 +197,7 @@ pub fn dump(layers: &mut Layers<'_>, args: &DumpFilterArgs) -> Result<Filters, E
             _ => None,
         },
         strict_names: args.strict_names,
+        no_statistics: args.no_statistics,
         ..Filters::default()
     };
     for path in &args.filter {
@@ -270,6 +277,7 @@ pub fn record(args: &DumpFilterArgs) -> Vec<String> {
         ("--data-only", args.data_only),
         ("--large-objects", args.large_objects),
         ("--no-large-objects", args.no_large_objects),
+        ("--no-statistics", args.no_statistics),
     ];
     words.extend(switches.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
     words.extend(args.section.iter().map(|section| {

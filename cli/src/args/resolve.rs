@@ -393,6 +393,7 @@ pub fn restore_options(layers: &mut Layers<'_>, args: &RestoreArgs) -> Result<(R
         no_publications: leave_out.no_publications,
         no_subscriptions: leave_out.no_subscriptions,
         no_security_labels: leave_out.no_security_labels,
+        no_statistics: leave_out.no_statistics,
         no_tablespaces: leave_out.no_tablespaces,
         dry_run: args.work.dry_run,
         allow_non_empty: target.allow_non_empty,

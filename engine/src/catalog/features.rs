@@ -81,6 +81,10 @@ features! {
     VirtualColumns = 18,
     /// `publish_generated_columns`.
     PublicationGeneratedColumns = 18,
+    /// `pg_restore_relation_stats()` and `pg_restore_attribute_stats()`.
+    StatisticsImport = 18,
+    /// `pg_class.relallfrozen`.
+    FrozenPages = 18,
     /// `pg_get_sequence_data()`.
     SequenceDataFunction = 18,
     /// `CREATE UNLOGGED TABLE … PARTITION BY` is refused; before, it was accepted without effect.

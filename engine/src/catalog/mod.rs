@@ -23,6 +23,7 @@ pub mod index;
 pub mod language;
 pub mod large_object;
 pub mod operator;
+pub mod planner_statistics;
 pub mod policy;
 pub mod publication;
 pub mod rule;
@@ -247,6 +248,9 @@ pub struct Catalog {
     pub edges: Vec<Edge>,
     /// What was seen and cannot be carried.
     pub unsupported: Vec<Unsupported>,
+    /// What the planner knows of the relations; empty unless asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planner_statistics: Vec<planner_statistics::PlannerStatistics>,
 }
 
 impl Catalog {

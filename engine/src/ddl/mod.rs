@@ -28,6 +28,7 @@ pub mod large_object;
 mod loops;
 pub mod operator;
 mod order;
+pub mod planner_statistics;
 pub mod policy;
 pub mod publication;
 mod relation;
@@ -91,6 +92,8 @@ pub enum EntryKind {
     SecurityLabel,
     /// `REFRESH MATERIALIZED VIEW`.
     Refresh,
+    /// The planner's statistics of a relation, or `ANALYZE`.
+    Statistics,
     /// The database itself: CREATE DATABASE (only with `--create`).
     Database,
     /// Settings of the database and of roles in it (only with `--create`).

@@ -22,6 +22,7 @@ enum Phase {
     Privileges,
     DefaultPrivileges,
     Refresh,
+    Statistics,
     EventTriggers,
 }
 
@@ -307,6 +308,7 @@ fn phase(draft: &Draft) -> Phase {
         (EntryKind::Acl, _) if draft.object.class == Class::DefaultAcl => Phase::DefaultPrivileges,
         (EntryKind::Acl, _) => Phase::Privileges,
         (EntryKind::Refresh, _) => Phase::Refresh,
+        (EntryKind::Statistics, _) => Phase::Statistics,
         _ if draft.object.class == Class::DefaultAcl => Phase::DefaultPrivileges,
         _ if draft.object.class == Class::EventTrigger => Phase::EventTriggers,
         (_, Section::PreData) => Phase::PreData,

@@ -128,7 +128,9 @@ fn file_name(name: &str) -> String {
 
 fn is_schema(entry: &Entry) -> bool {
     match entry.kind {
-        EntryKind::TableData | EntryKind::Blobs | EntryKind::SequenceSet | EntryKind::Refresh => false,
+        EntryKind::TableData | EntryKind::Blobs | EntryKind::SequenceSet | EntryKind::Refresh | EntryKind::Statistics => {
+            false
+        },
         _ if entry.is_about_database() => false,
         _ => entry.section != Section::Data && entry.object.is_none_or(|id| id.class != Class::LargeObject),
     }

@@ -5,7 +5,7 @@ use super::graph::Objects;
 use super::{DdlError, Dialect, Entry, EntryKind, Section, Toc, loops, order};
 use super::{
     access_method, acl, cast, collation, column, comment, constraint, conversion, database, default_acl, event_trigger,
-    extension, foreign, function, index, language, large_object, operator, policy, publication, rule, schema, sequence,
+    extension, foreign, function, index, language, large_object, operator, planner_statistics, policy, publication, rule, schema, sequence,
     statistics, subscription, system, table, text_search, transform, trigger, typ, view,
 };
 use crate::catalog::constraint::ConstraintRule;
@@ -28,6 +28,9 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Result<Toc, DdlError> {
         drafts.extend(table_data(object, &objects));
         drafts.extend(sequence_data(object, &objects));
     }
+    let source = catalog.server.version;
+    let statistics = catalog.planner_statistics.iter();
+    drafts.extend(statistics.filter_map(|statistics| planner_statistics::entry(statistics, source, &context)));
     drafts.extend(catalog.edges.iter().filter_map(|edge| extension::dependent(edge, &context)));
     order::arrange(&objects, (&breaks, &graph), database(catalog, &context), drafts)
 }

@@ -123,6 +123,7 @@ fn catalog() -> Catalog {
             settings: vec![],
         },
         objects: vec![],
+        planner_statistics: vec![],
         edges: vec![],
         unsupported: vec![],
     }

@@ -26,6 +26,7 @@ pub mod language;
 pub mod large_object;
 mod named;
 pub mod operator;
+pub mod planner_statistics;
 pub mod policy;
 pub mod publication;
 mod relation;
@@ -65,7 +66,7 @@ pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
     }
     sort(&mut objects);
     let (edges, unsupported) = futures_util::try_join!(depend::read(client, &objects), census::read(client, &objects))?;
-    Ok(Catalog { server, database, objects, edges, unsupported })
+    Ok(Catalog { server, database, objects, edges, unsupported, planner_statistics: Vec::new() })
 }
 
 type Answer<'a> = BoxFuture<'a, Result<Vec<Object>, IntrospectError>>;

@@ -11,6 +11,7 @@
 //! | [`Stage::Keys`] | foreign keys | lanes |
 //! | [`Stage::Rest`] | rules, triggers, policies, statistics, publications, then all privileges | in order |
 //! | [`Stage::Refresh`] | materialized views, by dependencies | lanes |
+//! | [`Stage::Statistics`] | the planner's statistics, or `ANALYZE` | in order, or lanes |
 //! | [`Stage::Last`] | event triggers (which would fire for us) and database settings (which would bind us) | in order |
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -37,14 +38,24 @@ pub enum Stage {
     Rest,
     /// Materialized views' contents.
     Refresh,
+    /// What the planner knows: of full tables, built indexes and refreshed views.
+    Statistics,
     /// What would get in our way.
     Last,
 }
 
 impl Stage {
     /// All, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Before, Self::Build, Self::Positions, Self::Keys, Self::Rest, Self::Refresh, Self::Last];
+    pub const ALL: [Self; 8] = [
+        Self::Before,
+        Self::Build,
+        Self::Positions,
+        Self::Keys,
+        Self::Rest,
+        Self::Refresh,
+        Self::Statistics,
+        Self::Last,
+    ];
 
     /// Whether its entries are spread over lanes.
     pub const fn is_parallel(self) -> bool {
@@ -60,6 +71,7 @@ impl Stage {
             Self::Keys => "foreign keys",
             Self::Rest => "triggers, rules, policies and privileges",
             Self::Refresh => "materialized views",
+            Self::Statistics => "statistics",
             Self::Last => "event triggers and database settings",
         }
     }
@@ -148,6 +160,7 @@ fn base_stage(entry: &Entry) -> Option<Stage> {
         (EntryKind::DatabaseProperties, _) => Stage::Last,
         (EntryKind::SequenceSet, _) => Stage::Positions,
         (EntryKind::Refresh, _) => Stage::Refresh,
+        (EntryKind::Statistics, _) => Stage::Statistics,
         // Privileges come late even for pre-data: an owner may have revoked his own.
         (EntryKind::Acl, _) => Stage::Rest,
         (_, Section::PreData) => Stage::Before,

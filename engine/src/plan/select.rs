@@ -49,6 +49,8 @@ pub struct Filters {
     pub sections: BTreeSet<Section>,
     /// `-b` (true), `-B` (false); by default with everything, and without where tables or schemas are chosen.
     pub large_objects: Option<bool>,
+    /// `--no-statistics`.
+    pub no_statistics: bool,
     /// `--strict-names`: every including pattern must match something.
     pub strict_names: bool,
     /// The connection's own search path, as `current_schemas(false)` gave it before it was emptied: unqualified table
@@ -103,6 +105,8 @@ pub struct Selection {
     pub data: BTreeSet<ObjectId>,
     /// Contents of large objects are carried.
     pub large_objects: bool,
+    /// The planner's statistics of the relations whose data is carried, too.
+    pub statistics: bool,
     /// The database's own properties are carried.
     pub database: bool,
     /// Sections that are carried.
@@ -121,6 +125,7 @@ impl Selection {
         let mut selection = Self { unmatched: choice.unmatched.clone(), ..Self::default() };
         selection.sections = sections(filters);
         selection.database = choice.everything;
+        selection.statistics = !filters.no_statistics && !filters.schema_only && !filters.data_only;
         let wants_data = selection.sections.contains(&Section::Data);
         selection.large_objects = wants_data && choice.large_objects;
         let wanted: HashMap<ObjectId, bool> =
@@ -175,7 +180,18 @@ impl Selection {
         if !self.database {
             unsupported.clear();
         }
-        Catalog { server: catalog.server.clone(), database: catalog.database.clone(), objects, edges, unsupported }
+        let of_index = objects.iter().filter(|object| matches!(object.body, Body::Index(_)));
+        let tables: HashMap<ObjectId, ObjectId> = of_index.filter_map(|index| Some((index.id, index.parent?))).collect();
+        let is_filled = |relation| self.data.contains(tables.get(&relation).unwrap_or(&relation));
+        let statistics = catalog.planner_statistics.iter().filter(|found| self.statistics && is_filled(found.relation));
+        Catalog {
+            server: catalog.server.clone(),
+            database: catalog.database.clone(),
+            planner_statistics: statistics.cloned().collect(),
+            objects,
+            edges,
+            unsupported,
+        }
     }
 }
 

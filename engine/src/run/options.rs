@@ -105,6 +105,8 @@ pub struct RestoreOptions {
     pub no_subscriptions: bool,
     /// `--no-security-labels`.
     pub no_security_labels: bool,
+    /// `--no-statistics`.
+    pub no_statistics: bool,
     /// `--no-tablespaces`.
     pub no_tablespaces: bool,
     /// Only plan.
@@ -135,6 +137,7 @@ impl Default for RestoreOptions {
             no_publications: false,
             no_subscriptions: false,
             no_security_labels: false,
+            no_statistics: false,
             no_tablespaces: false,
             dry_run: false,
             allow_non_empty: false,

@@ -39,6 +39,7 @@ use self::survey::{Survey, Surveyed};
 use super::cpu_pool::CpuPool;
 use super::options::{DumpOptions, Surroundings};
 use super::report::{DumpReport, Loss};
+use crate::catalog::features::Features;
 use crate::catalog::{Catalog, Unsupported};
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Kind, Result};
@@ -204,10 +205,14 @@ impl Run<'_> {
 
     async fn survey(&self, holder: &Holder, reader: &CatalogReader, known: &Known) -> Result<Surveyed> {
         self.phase("introspect");
-        let catalog = introspect::read(reader.client()).await?;
+        let mut catalog = introspect::read(reader.client()).await?;
         let mut filters = self.options.filters.clone();
         filters.search_path = holder.search_path().to_vec();
         let selection = Selection::of(&catalog, &filters)?;
+        if selection.statistics {
+            let features = Features::of(catalog.server.version);
+            catalog.planner_statistics = introspect::planner_statistics::read(reader.client(), &features).await?;
+        }
         self.tell_dangling(&selection);
         self.phase("lock");
         let tag = |schema: &str, name: &str| self.writer.table_tag(&catalog.database.name, schema, name);

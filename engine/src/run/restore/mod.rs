@@ -30,6 +30,7 @@ use super::opened::OpenedDump;
 use super::options::{RestoreOptions, Surroundings};
 use super::report::{Loss, RestoreReport};
 use crate::connect::{self, ConnectOptions, Lane, Role};
+use crate::catalog::features::{Feature, Features};
 use crate::ddl::Entry;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -120,6 +121,10 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             // The last stage would get in the way of the check and of the end.
             Stage::Last => {}
             Stage::Build => build(run, tasks).await?,
+            // Quick where the server takes what was carried, work where it must look for itself.
+            Stage::Statistics if !Features::of(run.facts.version).has(Feature::StatisticsImport) => {
+                lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?;
+            }
             Stage::Keys => problems = keys(run, tasks).await?,
             _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
             _ => serial.entries(&run.unfinished(tasks)).await?,

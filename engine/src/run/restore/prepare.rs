@@ -170,6 +170,7 @@ pub(super) fn wanted(entry: &Entry, options: &RestoreOptions) -> bool {
         EntryKind::Acl if options.no_privileges => false,
         EntryKind::Comment if options.no_comments => false,
         EntryKind::SecurityLabel if options.no_security_labels => false,
+        EntryKind::Statistics if options.no_statistics || options.filters.schema_only => false,
         _ if options.no_publications && about("PUBLICATION") => false,
         _ if options.no_subscriptions && about("SUBSCRIPTION") => false,
         _ => true,
@@ -183,8 +184,8 @@ fn creates(entries: &[Entry]) -> bool {
 /// Everything that decides what is done; lanes, memory and the check do not.
 fn digest(options: &RestoreOptions, facts: &TargetFacts) -> Digest {
     let RestoreOptions { filters, clean, create, no_owner, no_privileges, role, disable_triggers, .. } = options;
-    let RestoreOptions { no_comments, no_publications, no_subscriptions, no_security_labels, no_tablespaces, .. } =
-        options;
+    let RestoreOptions { no_comments, no_publications, no_subscriptions, no_security_labels, .. } = options;
+    let RestoreOptions { no_statistics, no_tablespaces, .. } = options;
     let text = format!(
         "{} {} {filters:?} {:?} {role:?}",
         env!("CARGO_PKG_VERSION"),
@@ -199,6 +200,7 @@ fn digest(options: &RestoreOptions, facts: &TargetFacts) -> Digest {
             no_publications,
             no_subscriptions,
             no_security_labels,
+            no_statistics,
             no_tablespaces
         ],
     );
