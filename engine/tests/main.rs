@@ -11,6 +11,7 @@ mod key_files;
 mod objects;
 mod place;
 mod recover_by_hand;
+mod regression;
 mod relations;
 mod restore;
 mod round_trip;

@@ -2,6 +2,7 @@
 
 mod encodings;
 mod filters;
+mod statistics;
 mod tables;
 
 use pgfreight_engine::run::options::{DumpOptions, RestoreOptions};
