@@ -4,15 +4,17 @@
 //! Results are ratios; nothing here asserts a time.
 
 mod contenders;
+mod ddl;
 mod measure;
 mod table;
 
 use std::path::PathBuf;
 
 use pgfreight_fixtures::postgres::{Cluster, Options};
-use pgfreight_fixtures::schemas;
+use pgfreight_fixtures::{regression, schemas};
 
 use contenders::{Arena, Filler};
+use ddl::Ddl;
 use table::Table;
 
 /// What to run; all from the environment, so that `make bench` needs no argument parser.
@@ -51,11 +53,30 @@ fn main() {
     );
     let works: [(&str, Filler); 2] =
         [("balanced tables (TPC-H-like)", schemas::tpch_like), ("one big skewed table", schemas::skewed)];
-    for (name, filler) in works {
+    let only = setting("BENCH_ONLY", "");
+    for (name, filler) in works.into_iter().filter(|_| only != "schemas") {
         let arena = Arena::fill(&cluster, &settings, filler);
         println!("\n{name}: {} MiB in the server", arena.megabytes());
         let (dumps, restores) = arena.run();
         Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
         Table::new("restore", "pg_restore").print(&restores);
+    }
+    schemas_alone(&cluster, &settings);
+}
+
+/// Schemas without rows: many tables, and the one that PostgreSQL's own regression suite leaves.
+fn schemas_alone(cluster: &Cluster, settings: &Settings) {
+    let many = cluster.database("many_tables");
+    ddl::many_tables(cluster, many.name(), 10_000);
+    println!("\n10,000 tables");
+    Ddl::new(cluster, settings, many.name()).run();
+    drop(many);
+    if regression::is_here() {
+        let lines = ["max_locks_per_transaction = 256", "max_prepared_transactions = 10"].map(str::to_owned);
+        let cluster = Cluster::start(regression::MAJOR, &Options { settings: lines.to_vec(), ..Options::default() });
+        let folder = tempfile::tempdir().expect("a folder");
+        regression::run(&cluster, folder.path());
+        println!("\nthe regression suite's database, PostgreSQL {}", regression::MAJOR);
+        Ddl::new(&cluster, settings, regression::DATABASE).run();
     }
 }
