@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::connect::{Role, query_error};
+use crate::connect::{Role, query_error, sqlstate};
 use crate::error::{Error as EngineError, Kind};
 
 /// A failed or incomprehensible catalog query.
@@ -28,10 +28,21 @@ pub enum IntrospectError {
     },
 }
 
+/// SQLSTATE of what the server itself did not expect, such as a reference to nothing in its catalogs.
+const INTERNAL: &str = "XX000";
+const DAMAGED: &str = "The source's catalogs contradict themselves: something refers to an object that was removed by force. \
+    Look the number up in pg_depend and drop what needs it; nothing was dumped.";
+
 impl From<IntrospectError> for EngineError {
     fn from(error: IntrospectError) -> Self {
         match error {
-            IntrospectError::Query(error) => query_error(Role::Source, error).context("reading the system catalogs"),
+            IntrospectError::Query(error) => {
+                let error = query_error(Role::Source, error).context("reading the system catalogs");
+                match sqlstate(&error) {
+                    Some(INTERNAL) => error.hint(DAMAGED),
+                    _ => error,
+                }
+            }
             other => {
                 let what = other.to_string();
                 Self::new(Kind::Source, what)
