@@ -5,6 +5,7 @@ mod errors;
 mod help;
 mod keys;
 mod kills;
+mod matrix;
 mod memory;
 mod program;
 mod round_trip;
