@@ -19,6 +19,7 @@ pub mod extension;
 pub mod features;
 pub mod foreign;
 pub mod function;
+pub mod globals;
 pub mod index;
 pub mod language;
 pub mod large_object;
@@ -43,6 +44,7 @@ use serde::{Deserialize, Serialize};
 pub use acl::{Acl, AclItem};
 pub use class::Class;
 pub use database::{Database, ServerFacts};
+pub use globals::Globals;
 
 use crate::ids::Oid;
 
@@ -247,6 +249,9 @@ pub struct Catalog {
     pub edges: Vec<Edge>,
     /// What was seen and cannot be carried.
     pub unsupported: Vec<Unsupported>,
+    /// The cluster's own objects, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub globals: Option<Globals>,
 }
 
 impl Catalog {

@@ -284,6 +284,14 @@ impl Contents {
         }
     }
 
+    /// What their dump needs of its reader, sorted.
+    pub fn capabilities(&self, encrypted: bool) -> Vec<String> {
+        let mut names = super::capabilities(encrypted);
+        names.extend(self.catalog.globals.is_some().then(|| super::GLOBALS.to_owned()));
+        names.sort();
+        names
+    }
+
     /// Holds the contents against the manifest that names them.
     pub fn check(&self, manifest: &Manifest) -> Result<(), Mismatch> {
         if self.header.dump != manifest.dump {

@@ -125,6 +125,7 @@ fn catalog() -> Catalog {
         objects: vec![],
         edges: vec![],
         unsupported: vec![],
+        globals: None,
     }
 }
 

@@ -137,6 +137,10 @@ impl Selection {
 
     /// Whether an entry of the catalog's table of contents is carried.
     pub fn keeps(&self, entry: &Entry) -> bool {
+        // Whoever asks for the cluster's objects gets all of them, whatever else is chosen.
+        if entry.is_about_cluster() {
+            return true;
+        }
         let Some(id) = entry.object else {
             return match entry.kind {
                 EntryKind::Blobs => self.large_objects,
@@ -175,7 +179,8 @@ impl Selection {
         if !self.database {
             unsupported.clear();
         }
-        Catalog { server: catalog.server.clone(), database: catalog.database.clone(), objects, edges, unsupported }
+        let (server, database) = (catalog.server.clone(), catalog.database.clone());
+        Catalog { server, database, objects, edges, unsupported, globals: catalog.globals.clone() }
     }
 }
 
