@@ -68,6 +68,12 @@ pub struct DumpFilterArgs {
     /// No large objects
     #[arg(short = 'B', long)]
     pub no_large_objects: bool,
+    /// The cluster's roles, memberships, role settings, tablespaces and privileges on parameters too
+    #[arg(long)]
+    pub globals: bool,
+    /// With --globals: the roles' password hashes too; needs a superuser or pg_read_all_data
+    #[arg(long)]
+    pub role_passwords: bool,
 }
 
 /// Classes to leave out.
