@@ -88,7 +88,7 @@ fn told(report: &RestoreReport) -> String {
         text::rate(report.raw_bytes, report.seconds),
     );
     if report.globals > 0 {
-        out.push_str(&format!("  {} of the cluster\n", text::plural(report.globals, "object")));
+        out.push_str(&format!("  {} made\n", text::plural(report.globals, "cluster-wide object")));
     }
     if report.resumed_chunks > 0 {
         out.push_str(&format!("  {} loaded by an interrupted run\n", text::plural(report.resumed_chunks, "chunk")));

@@ -1,5 +1,6 @@
 //! The cluster's own objects: `CREATE ROLE`, memberships, settings, privileges on parameters, `CREATE TABLESPACE`. Their
-//! entries stand in front of everything else, because everything else may name them; they run only with `--globals`.
+//! entries stand in front of everything else, because everything else may name them; they run only with `--globals`, and
+//! nothing is ever dropped for them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -76,7 +77,6 @@ fn role_drafts(role: &Role) -> Vec<Draft> {
         true => format!("CREATE ROLE {name}"),
         false => format!("CREATE ROLE {name} WITH {}", attributes.join(" ")),
     });
-    create.drop = Some(format!("DROP ROLE IF EXISTS {name}"));
     let mut drafts = vec![create];
     if let Some(hash) = &role.password {
         // Apart, so that the role itself can be shown.
@@ -179,8 +179,11 @@ fn membership_draft<'a>(
     granted: &mut Granted<'a>,
     cx: &Context<'_>,
 ) -> Draft {
-    let Membership { role, member, .. } = membership;
-    let name = format!("{role} TO {member}");
+    let Membership { role, member, grantor, .. } = membership;
+    let mut name = format!("{role} TO {member}");
+    if let Some(grantor) = grantor.as_ref().filter(|grantor| **grantor != globals.bootstrap) {
+        name.push_str(&format!(" GRANTED BY {grantor}"));
+    }
     let mut draft = bare((Class::Role, membership.oid), &name, "ROLE MEMBERSHIP", EntryKind::ClusterProperties);
     if let Some(missing) = [role, member].into_iter().find(|role| since(role).is_some_and(|since| !cx.has(since))) {
         draft.losses.push(format!("role {missing} is not known to that version"));
@@ -192,8 +195,7 @@ fn membership_draft<'a>(
         let before = granted.get(&key).copied();
         granted.insert(key, membership.admin || before.unwrap_or_default());
         if let Some(admin) = before {
-            let grantor = membership.grantor.as_deref().unwrap_or_default();
-            draft.losses.push(format!("a second grant of it, by {grantor}: that version keeps one"));
+            draft.losses.push("a second grant of the same: that version keeps one".to_owned());
             if admin || !membership.admin {
                 return draft;
             }
@@ -282,7 +284,6 @@ fn tablespace_drafts(tablespace: &Tablespace, cx: &Context<'_>) -> Vec<Draft> {
         sql.push_str(&format!(" WITH ({})", tablespace.options.iter().map(option).collect::<Vec<_>>().join(", ")));
     }
     create.create.push(sql);
-    create.drop = Some(format!("DROP TABLESPACE IF EXISTS {name}"));
     let mut drafts = vec![create];
     let comment = tablespace.comment.as_deref();
     drafts.extend(remarks(object, ("TABLESPACE", &tablespace.name), comment, &tablespace.labels));

@@ -389,6 +389,21 @@ mod tests {
     }
 
     #[test]
+    fn the_clusters_objects_are_a_field_and_a_capability_more() {
+        let mut contents = samples::contents();
+        assert_eq!(contents.capabilities(true), ["age", "copy", "zstd"]);
+        let mut role = crate::catalog::globals::Role::new(crate::ids::Oid(9), "r");
+        role.valid_until = Some("infinity".into());
+        contents.catalog.globals =
+            Some(crate::catalog::Globals { bootstrap: "postgres".into(), roles: vec![role], ..Default::default() });
+        assert_eq!(contents.capabilities(false), ["copy", "globals", "zstd"]);
+        let text = text(&contents);
+        let globals = "\"globals\":{\"bootstrap\":\"postgres\",\"roles\":[{\"connection_limit\":-1,\"inherit\":true,";
+        assert!(text.contains(globals), "{text}");
+        assert_eq!(Contents::read(text.as_bytes()).unwrap(), contents);
+    }
+
+    #[test]
     fn every_other_text_is_refused() {
         let good = text(&samples::contents());
         let lines: Vec<&str> = good.split_inclusive('\n').collect();

@@ -47,6 +47,7 @@ const TABLESPACE: &str = r#"CREATE TABLESPACE "Fast ü" OWNER "user" LOCATION ''
 const IN_TABLESPACE: &str = r#"
     GRANT CREATE ON TABLESPACE "Fast ü" TO plain WITH GRANT OPTION;
     COMMENT ON TABLESPACE "Fast ü" IS 'quick';
+    ALTER ROLE r1 SET default_tablespace TO "Fast ü"; ALTER ROLE r1 SET temp_tablespaces TO "Fast ü", pg_default;
 "#;
 
 const DATABASE: &str = r#"
@@ -123,9 +124,9 @@ async fn what_an_older_target_lacks_has_a_name() {
     let expected = [
         "ROLE MEMBERSHIP pg_maintain TO r2: role pg_maintain is not known to that version",
         "ROLE MEMBERSHIP r1 TO r2: INHERIT FALSE: there the member's own attribute decides",
-        "ROLE MEMBERSHIP r1 TO r2: SET FALSE: there every member may SET ROLE",
-        "ROLE MEMBERSHIP r1 TO r2: a second grant of it, by r3: that version keeps one",
-        "ROLE MEMBERSHIP r1 TO r3: INHERIT FALSE: there the member's own attribute decides",
+        "ROLE MEMBERSHIP r1 TO r2 GRANTED BY r3: SET FALSE: there every member may SET ROLE",
+        "ROLE MEMBERSHIP r1 TO r2 GRANTED BY r3: a second grant of the same: that version keeps one",
+        "ROLE MEMBERSHIP r1 TO r3 GRANTED BY r4: INHERIT FALSE: there the member's own attribute decides",
     ];
     assert_eq!(sentences(&report), expected);
     let roles = "SELECT rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication,

@@ -117,9 +117,10 @@ pub async fn restore(
         made = globals::make(dump, &target.connect, options, around).await?;
         prepared.know_again().await?;
     }
-    let (lane, run) = prepared.begin(repository, dump, options, around, made).await?;
+    prepared.made = made;
+    let (lane, run) = prepared.begin(repository, dump, options, around).await?;
     let run = Arc::new(run);
-    execute(&run, lane).await.map_err(|error| run.how_to_continue(error))?;
+    Box::pin(execute(&run, lane)).await.map_err(|error| run.how_to_continue(error))?;
     Ok(run.report(clock))
 }
 

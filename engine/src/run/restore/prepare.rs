@@ -46,6 +46,8 @@ pub(super) struct Prepared {
     writing: Writing,
     found: Option<Box<Done>>,
     occupied: BTreeSet<usize>,
+    /// What `--globals` has done by then.
+    pub(super) made: Made,
 }
 
 /// What a restore would do.
@@ -122,6 +124,7 @@ pub(super) async fn prepare(
         writing,
         found,
         occupied: BTreeSet::new(),
+        made: Made::default(),
     };
     if prepared.found.is_none() {
         prepared.guard(target, options, dump).await?;
@@ -298,7 +301,6 @@ impl Prepared {
         dump: &OpenedDump,
         options: &RestoreOptions,
         around: &Surroundings,
-        made: Made,
     ) -> Result<(Lane, Run)> {
         let mut done = Done::default();
         match self.found.take() {
@@ -328,8 +330,8 @@ impl Prepared {
             plan: self.plan,
             entries: self.entries.into_iter().map(|entry| (entry.id, entry)).collect::<HashMap<_, _>>(),
             // They were told when they happened.
-            losses: Mutex::new(made.lost.into_iter().collect()),
-            globals: made.entries,
+            losses: Mutex::new(self.made.lost.into_iter().collect()),
+            globals: self.made.entries,
             spoiled: Mutex::default(),
             occupied: self.occupied,
             applied: AtomicU64::new(0),
