@@ -1,9 +1,13 @@
 //! The cluster's own objects, from one cluster to another. Clusters are private: roles of other tests must not be in them.
 
+use std::sync::Arc;
+
 use pgfreight_engine::Kind;
+use pgfreight_engine::event::{Event, News, Observer};
 use pgfreight_engine::introspect::{self, Features};
 use pgfreight_engine::run::restore::preview;
 use pgfreight_fixtures::postgres::Options;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -112,6 +116,45 @@ async fn a_cluster_equals_its_source_and_repeating_changes_nothing() {
     let third = right.database("third");
     let report = place.restore(&dump, &third.url(), &options).await.unwrap();
     assert_eq!((report.globals, sentences(&report)), (0, Vec::new()));
+}
+
+/// Stops a run when something happens.
+struct Stopper {
+    when: &'static str,
+    stop: CancellationToken,
+}
+
+impl Observer for Stopper {
+    fn event(&self, event: &Event) {
+        let happened = match event {
+            Event::Phase { name } => name,
+            Event::EntryDone { kind, .. } => kind.as_str(),
+            _ => return,
+        };
+        if happened == self.when {
+            self.stop.cancel();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_anywhere_the_same_command_goes_on() {
+    let left = cluster(18);
+    let source = full(&left);
+    let place = Place::new().await;
+    let dump = place.dump_as(&source.url(), &with_globals()).await.unwrap();
+    for when in ["globals", "ROLE", "TABLESPACE", "pre-data", "foreign keys"] {
+        let right = cluster(18);
+        let stop = CancellationToken::new();
+        let news = News::new(Arc::new(Stopper { when, stop: stop.clone() }));
+        let (target, around) = (connect(&right.url("postgres")), Surroundings { news, stop });
+        let error = restore(&place.repository, &dump, &target, &into_new(true), &around).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Cancelled, "{when}: {error}");
+        let report = place.restore(&dump, &right.url("postgres"), &into_new(true)).await.unwrap();
+        assert_eq!(sentences(&report), Vec::<String>::new(), "{when}");
+        assert_eq!(compare::globals(&left.url("postgres")), compare::globals(&right.url("postgres")), "{when}");
+        compare::assert_equal(&source.url(), &right.url(source.name()), Scope::All);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,11 +83,12 @@ pub(super) async fn make(
     let writing = Writing { role: options.role.clone(), ..Writing::default() };
     let mut lane = open_lane(connect, &writing).await?;
     let rules = Rules { exit_on_error: options.exit_on_error, ..Rules::default() };
+    // From here on it is a matter of moments, and a tablespace should get its privileges too: no stop in between.
+    if around.stop.is_cancelled() {
+        return Err(cancelled());
+    }
     // What cannot stand in a transaction is alone.
     for batch in plan.entries.chunk_by(|a, b| !is_outside(a) && !is_outside(b)) {
-        if around.stop.is_cancelled() {
-            return Err(cancelled());
-        }
         let prepared: Vec<Prepared> =
             batch.iter().map(|entry| Prepared::new(entry, rules, &Known::default())).collect();
         let applied = match prepared.as_slice() {
