@@ -2,6 +2,7 @@
 
 mod config;
 mod errors;
+mod globals;
 mod help;
 mod keys;
 mod kills;

@@ -71,6 +71,12 @@ pub struct DumpFilterArgs {
     /// No statistics for the planner
     #[arg(long)]
     pub no_statistics: bool,
+    /// The cluster's roles, memberships, role settings, tablespaces and privileges on parameters too
+    #[arg(long)]
+    pub globals: bool,
+    /// With --globals: the roles' password hashes too; needs a superuser or pg_read_all_data
+    #[arg(long)]
+    pub role_passwords: bool,
 }
 
 /// Classes to leave out.

@@ -339,6 +339,11 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
     let chunk_target = layers.pick("chunk-size", chunk, defaults.chunk_target)?;
     let allow_losses = switch(layers, "allow-losses", args.losses.allow_losses, &said.allow_losses)?;
     let row_security = switch(layers, "enable-row-security", work.enable_row_security, &said.enable_row_security)?;
+    let globals = switch(layers, "globals", args.filters.globals, &said.globals)?;
+    let role_passwords = switch(layers, "role-passwords", args.filters.role_passwords, &said.role_passwords)?;
+    let mut record = filters::record(&args.filters);
+    let switches = [("--globals", globals), ("--role-passwords", role_passwords)];
+    record.extend(switches.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
     let options = DumpOptions {
         jobs: jobs(layers, work.jobs, &said.jobs, defaults.jobs)?,
         level,
@@ -354,7 +359,9 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
         role: role(layers, work.role.as_ref(), &said.role)?,
         row_security,
         chunk_target,
-        record: filters::record(&args.filters),
+        globals,
+        role_passwords,
+        record,
     };
     Ok((options, allow_losses))
 }
@@ -384,6 +391,7 @@ pub fn restore_options(layers: &mut Layers<'_>, args: &RestoreArgs) -> Result<(R
         clean: target.clean,
         if_exists: target.if_exists,
         create: target.create,
+        globals: switch(layers, "globals", target.globals, &said.globals)?,
         no_owner: switch(layers, "no-owner", target.no_owner, &said.no_owner)?,
         no_privileges: switch(layers, "no-privileges", target.no_privileges, &said.no_privileges)?,
         role: role(layers, target.role.as_ref(), &said.role)?,

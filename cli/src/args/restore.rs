@@ -44,6 +44,9 @@ pub struct TargetArgs {
     /// Create the database first; -d names one to connect to meanwhile
     #[arg(short = 'C', long)]
     pub create: bool,
+    /// First create the roles, tablespaces … of the dump that the target's cluster lacks; what exists is left alone
+    #[arg(long)]
+    pub globals: bool,
     /// Everything belongs to the connecting role
     #[arg(short = 'O', long)]
     pub no_owner: bool,

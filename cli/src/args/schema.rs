@@ -20,6 +20,9 @@ pub struct SchemaArgs {
     pub identity: IdentityArgs,
     #[command(flatten)]
     pub connection: ConnectionArgs,
+    /// The cluster's roles, tablespaces … in front, password hashes left out
+    #[arg(long)]
+    pub globals: bool,
     /// Write one file per object into this folder, for version control
     #[arg(long, value_name = "FOLDER")]
     pub split: Option<PathBuf>,

@@ -69,7 +69,7 @@ fn dry_run(session: &Session<'_>, preview: &RestorePreview, allow_losses: bool) 
         text.push_str(&format!("would not be carried: {class} {name}: {reason}\n"));
     }
     let report = json!({
-        "dry_run": true, "entries": preview.entries.len(), "resumed_chunks": preview.resumed_chunks,
+        "dry_run": true, "globals": preview.globals.len(), "entries": preview.entries.len(), "resumed_chunks": preview.resumed_chunks,
         "losses": preview.losses, "plan": text,
     });
     session.reporter.answer("restore", exit, &report, &text)?;
@@ -87,6 +87,9 @@ fn told(report: &RestoreReport) -> String {
         text::seconds(report.seconds),
         text::rate(report.raw_bytes, report.seconds),
     );
+    if report.globals > 0 {
+        out.push_str(&format!("  {} made\n", text::plural(report.globals, "cluster-wide object")));
+    }
     if report.resumed_chunks > 0 {
         out.push_str(&format!("  {} loaded by an interrupted run\n", text::plural(report.resumed_chunks, "chunk")));
     }

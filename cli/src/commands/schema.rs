@@ -27,7 +27,7 @@ pub(super) async fn run(args: &SchemaArgs, session: &Session<'_>, layers: &mut L
         if session.explains(layers)? {
             return Ok(Exit::Ok);
         }
-        schema::of_database(&source, None).await?
+        schema::of_database(&source, None, args.globals).await?
     } else {
         let store = resolve::store(layers, &args.repo)?;
         let sources = resolve::identity_sources(layers, &args.identity)?;
@@ -36,7 +36,7 @@ pub(super) async fn run(args: &SchemaArgs, session: &Session<'_>, layers: &mut L
         }
         let identities = secrets::identities(&sources.files, &sources.passphrase)?;
         let access = Access::open(&store, &identities, args.identity.allow_unsigned).await?;
-        schema::of_dump(&access.find(args.dump.as_deref().unwrap_or("latest")).await?)
+        schema::of_dump(&access.find(args.dump.as_deref().unwrap_or("latest")).await?, args.globals)?
     };
     let exit = Exit::with_losses(found.losses.len(), false);
     for loss in &found.losses {

@@ -71,6 +71,12 @@ pub enum Class {
     Transform,
     /// `pg_subscription`
     Subscription,
+    /// `pg_authid`
+    Role,
+    /// `pg_tablespace`
+    Tablespace,
+    /// `pg_parameter_acl`
+    Parameter,
 }
 
 impl Class {
@@ -78,6 +84,11 @@ impl Class {
     /// `pg_description`, `pg_seclabel` and `pg_init_privs` means. Large objects are known by `pg_largeobject`.
     pub fn of_catalog(name: &str) -> Option<Self> {
         CATALOGS.iter().find(|(_, catalog)| *catalog == name).map(|(class, _)| *class)
+    }
+
+    /// Whether its objects belong to the whole cluster: no database's catalogs speak of them.
+    pub fn is_cluster_wide(self) -> bool {
+        matches!(self, Self::Role | Self::Tablespace | Self::Parameter)
     }
 
     /// The system catalog of the class.
@@ -120,10 +131,13 @@ const CATALOGS: [(Class, &str); CLASSES] = [
     (Class::TextSearchTemplate, "pg_ts_template"),
     (Class::Transform, "pg_transform"),
     (Class::Subscription, "pg_subscription"),
+    (Class::Role, "pg_authid"),
+    (Class::Tablespace, "pg_tablespace"),
+    (Class::Parameter, "pg_parameter_acl"),
 ];
 
 /// How many classes there are.
-const CLASSES: usize = 32;
+const CLASSES: usize = 35;
 
 #[cfg(test)]
 mod tests {
@@ -135,6 +149,6 @@ mod tests {
             assert_eq!(Class::of_catalog(catalog), Some(class));
             assert_eq!(class.catalog(), catalog);
         }
-        assert_eq!(Class::of_catalog("pg_authid"), None);
+        assert_eq!(Class::of_catalog("pg_database"), None);
     }
 }

@@ -49,6 +49,14 @@ features! {
     SecurityInvoker = 15,
     /// Sequences can be unlogged, and those of unlogged tables are.
     UnloggedSequences = 15,
+    /// Privileges on configuration parameters.
+    ParameterPrivileges = 15,
+    /// The role `pg_checkpoint`.
+    RoleCheckpoint = 15,
+    /// Memberships have grantors that are kept true, and the options INHERIT and SET.
+    MembershipOptions = 16,
+    /// The roles `pg_create_subscription` and `pg_use_reserved_connections`.
+    RolesOf16 = 16,
     /// Inheritance children may have generation expressions of their own.
     ChildGenerationExpressions = 16,
     /// `origin`, `password_required`, `run_as_owner` and parallel streaming of subscriptions.
@@ -63,7 +71,7 @@ features! {
     BuiltinLocaleProvider = 17,
     /// `failover` of subscriptions.
     SubscriptionFailover = 17,
-    /// The MAINTAIN privilege.
+    /// The MAINTAIN privilege, and the role `pg_maintain`.
     MaintainPrivilege = 17,
     /// Partitioned tables have an access method of their own.
     PartitionedAccessMethod = 17,
@@ -87,6 +95,8 @@ features! {
     FrozenPages = 18,
     /// `pg_get_sequence_data()`.
     SequenceDataFunction = 18,
+    /// The role `pg_signal_autovacuum_worker`.
+    RoleSignalAutovacuum = 18,
     /// `CREATE UNLOGGED TABLE … PARTITION BY` is refused; before, it was accepted without effect.
     PartitionedAlwaysLogged = 18,
 }

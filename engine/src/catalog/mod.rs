@@ -19,6 +19,7 @@ pub mod extension;
 pub mod features;
 pub mod foreign;
 pub mod function;
+pub mod globals;
 pub mod index;
 pub mod language;
 pub mod large_object;
@@ -44,6 +45,7 @@ use serde::{Deserialize, Serialize};
 pub use acl::{Acl, AclItem};
 pub use class::Class;
 pub use database::{Database, ServerFacts};
+pub use globals::Globals;
 
 use crate::ids::Oid;
 
@@ -251,6 +253,9 @@ pub struct Catalog {
     /// What the planner knows of the relations; empty unless asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub planner_statistics: Vec<planner_statistics::PlannerStatistics>,
+    /// The cluster's own objects, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub globals: Option<Globals>,
 }
 
 impl Catalog {

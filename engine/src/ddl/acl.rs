@@ -115,6 +115,8 @@ fn all_privileges(word: &str, column: bool, maintain: bool) -> Vec<&'static str>
         "SCHEMA" => vec!["USAGE", "CREATE"],
         "LARGE OBJECT" => vec!["SELECT", "UPDATE"],
         "DATABASE" => vec!["CREATE", "CONNECT", "TEMPORARY"],
+        "TABLESPACE" => vec!["CREATE"],
+        "PARAMETER" => vec!["SET", "ALTER SYSTEM"],
         _ => vec!["USAGE"],
     };
     if maintain && word == "TABLE" && !column {

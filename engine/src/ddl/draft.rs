@@ -69,15 +69,21 @@ pub struct Draft {
 impl Draft {
     /// A `Create` entry of the object's main stage, named and owned like it, without statements.
     pub fn new(object: &Object, desc: &'static str, section: Section) -> Self {
+        let (schema, owner) = (object.schema.clone(), object.owner.clone());
+        Self { schema, owner, ..Self::of(object.id, &object.name, desc, section) }
+    }
+
+    /// The same of something that has an identity and a name, and neither schema nor owner.
+    pub fn of(object: ObjectId, name: &str, desc: &'static str, section: Section) -> Self {
         Self {
-            object: object.id,
+            object,
             stage: Stage::Main,
             kind: EntryKind::Create,
             desc,
             section,
-            schema: object.schema.clone(),
-            name: object.name.clone(),
-            owner: object.owner.clone(),
+            schema: None,
+            name: name.to_owned(),
+            owner: None,
             relation: None,
             create: Vec::new(),
             set_owner: None,

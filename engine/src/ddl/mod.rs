@@ -20,6 +20,7 @@ pub mod event_trigger;
 pub mod extension;
 pub mod foreign;
 pub mod function;
+pub mod globals;
 mod graph;
 mod identity;
 pub mod index;
@@ -49,6 +50,8 @@ pub mod trigger;
 pub mod typ;
 pub mod view;
 mod write;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +101,8 @@ pub enum EntryKind {
     Database,
     /// Settings of the database and of roles in it (only with `--create`).
     DatabaseProperties,
+    /// Passwords, settings and memberships of roles (only with `--globals`).
+    ClusterProperties,
 }
 
 /// How strongly running an entry locks a relation; entries whose locks collide must not run side by side.
@@ -110,8 +115,8 @@ pub enum LockKind {
     Exclusive,
 }
 
-/// One line of the table of contents.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One line of the table of contents. `Debug` shows no statements that hold passwords (promise 9).
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Number from 1 in execution order of a full restore; the same for every target version and set of options.
     pub id: u32,
@@ -163,7 +168,23 @@ pub struct Entry {
     pub losses: Vec<String>,
 }
 
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Entry");
+        shown.field("id", &self.id).field("kind", &self.kind).field("desc", &self.desc).field("name", &self.name);
+        if !self.secret {
+            shown.field("create", &self.create).field("losses", &self.losses);
+        }
+        shown.finish_non_exhaustive()
+    }
+}
+
 impl Entry {
+    /// Whether it is about the cluster and not about one database: only with `--globals`.
+    pub fn is_about_cluster(&self) -> bool {
+        self.kind == EntryKind::ClusterProperties || self.object.is_some_and(|id| id.class.is_cluster_wide())
+    }
+
     /// Whether it makes or changes the database as a whole: only with `--create`, because the statements name the source's
     /// database, which may stand beside the target.
     pub fn is_about_database(&self) -> bool {

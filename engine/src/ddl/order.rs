@@ -29,7 +29,7 @@ enum Phase {
 /// Sorts drafts that are ready: phase, class, then names.
 type Key<'a> = (Phase, u8, &'a str, &'a str, &'static str, Stage, Option<ObjectId>);
 
-/// Puts drafts in order and numbers them. `first` entries (the database) go in front.
+/// Puts drafts in order and numbers them. `first` entries (the cluster's, the database) go in front.
 pub(super) fn arrange(
     objects: &Objects<'_>,
     (breaks, graph): (&Breaks, &Graph),
@@ -284,6 +284,8 @@ impl<'a> Roster<'a> {
             Class::Subscription => 79,
             Class::DefaultAcl => 80,
             Class::EventTrigger => 81,
+            // They never come here: their order is their writer's.
+            Class::Role | Class::Tablespace | Class::Parameter => 0,
         }
     }
 

@@ -25,20 +25,22 @@ SET client_min_messages = warning;
 SET row_security = off;
 ";
 
-/// The schema as one SQL file: everything but data, the database itself and secrets. Large objects are left to the data.
+/// The schema as one SQL file: everything but data, the database itself and secrets; the cluster's objects in front, if they
+/// are in the table of contents. Large objects are left to the data.
 pub fn script(toc: &Toc) -> String {
     let mut out = String::from(PREAMBLE);
     let mut settings = Settings::default();
     let secrets = secrets(toc);
     for entry in toc.entries.iter().filter(|entry| is_schema(entry)) {
-        write_entry(&mut out, entry, &mut settings, &secrets);
+        write_entry(&mut out, entry, &mut settings, Some(&secrets));
     }
     out
 }
 
-/// Objects whose statements hold secrets: nothing about them can be said where they are left out.
+/// Objects that statements with secrets make: nothing about them can be said where those are left out.
 fn secrets(toc: &Toc) -> BTreeSet<ObjectId> {
-    toc.entries.iter().filter(|entry| entry.secret).filter_map(|entry| entry.object).collect()
+    let makes = |entry: &&Entry| entry.secret && entry.kind == EntryKind::Create;
+    toc.entries.iter().filter(makes).filter_map(|entry| entry.object).collect()
 }
 
 /// What a restore runs before or after the data, as one SQL file with everything in it, secrets too: positions of sequences and contents
@@ -48,10 +50,11 @@ pub fn section(toc: &Toc, after_data: bool) -> String {
     let mut settings = Settings::default();
     let is_data = |entry: &Entry| matches!(entry.kind, EntryKind::TableData | EntryKind::Blobs);
     let wanted = |entry: &&Entry| {
-        (entry.section != Section::PreData) == after_data && !is_data(entry) && !entry.is_about_database()
+        let elsewhere = entry.is_about_database() || entry.is_about_cluster();
+        (entry.section != Section::PreData) == after_data && !is_data(entry) && !elsewhere
     };
     for entry in toc.entries.iter().filter(wanted) {
-        write_entry(&mut out, entry, &mut settings, &BTreeSet::new());
+        write_entry(&mut out, entry, &mut settings, None);
     }
     out
 }
@@ -64,7 +67,7 @@ pub fn split(toc: &Toc) -> Vec<(String, String)> {
     for entry in toc.entries.iter().filter(|entry| is_schema(entry)) {
         let path = entry.relation.or(entry.object).and_then(|id| homes.get(&id).cloned());
         let (out, settings) = files.entry(path.unwrap_or_else(|| path_of(entry))).or_default();
-        write_entry(out, entry, settings, &secrets);
+        write_entry(out, entry, settings, Some(&secrets));
     }
     files.into_iter().map(|(path, (text, _))| (path, text)).collect()
 }
@@ -128,9 +131,11 @@ fn file_name(name: &str) -> String {
 
 fn is_schema(entry: &Entry) -> bool {
     match entry.kind {
-        EntryKind::TableData | EntryKind::Blobs | EntryKind::SequenceSet | EntryKind::Refresh | EntryKind::Statistics => {
-            false
-        },
+        EntryKind::TableData
+        | EntryKind::Blobs
+        | EntryKind::SequenceSet
+        | EntryKind::Refresh
+        | EntryKind::Statistics => false,
         _ if entry.is_about_database() => false,
         _ => entry.section != Section::Data && entry.object.is_none_or(|id| id.class != Class::LargeObject),
     }
@@ -143,7 +148,8 @@ struct Settings {
     access_method: Option<String>,
 }
 
-fn write_entry(out: &mut String, entry: &Entry, settings: &mut Settings, secrets: &BTreeSet<ObjectId>) {
+/// Without `secrets` everything is written.
+fn write_entry(out: &mut String, entry: &Entry, settings: &mut Settings, secrets: Option<&BTreeSet<ObjectId>>) {
     // What the target has by itself (`public` with its usual owner) is an entry without a word to say.
     if entry.create.is_empty() && entry.set_owner.is_none() && entry.losses.is_empty() {
         return;
@@ -153,7 +159,8 @@ fn write_entry(out: &mut String, entry: &Entry, settings: &mut Settings, secrets
     for loss in &entry.losses {
         let _ = writeln!(out, "-- not carried: {}", loss.replace(['\n', '\r'], " "));
     }
-    if entry.object.is_some_and(|id| secrets.contains(&id)) {
+    let of_secret = |secrets: &BTreeSet<ObjectId>| entry.object.is_some_and(|id| secrets.contains(&id));
+    if secrets.is_some_and(|secrets| entry.secret || of_secret(secrets)) {
         out.push_str("-- left out: holds a secret\n");
         return;
     }

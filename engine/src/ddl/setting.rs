@@ -14,11 +14,15 @@ const LISTS: [&str; 7] = [
     "restrict_nonsystem_relation_kind",
 ];
 
+/// A parameter's name as SQL text. Those of extensions have a dot, which is none of the name's.
+pub(super) fn name(parameter: &str) -> String {
+    parameter.split('.').map(quote_ident).collect::<Vec<_>>().join(".")
+}
+
 /// `name TO value`, ready to stand behind SET.
 pub(super) fn assignment(parameter: &str, value: &str) -> String {
     let lower = parameter.to_ascii_lowercase();
-    // Parameters of extensions have a dot, which is none of the name's.
-    let name = parameter.split('.').map(quote_ident).collect::<Vec<_>>().join(".");
+    let name = name(parameter);
     let is_list = LISTS.contains(&lower.as_str());
     match is_list.then(|| split_names(value)).flatten() {
         Some(names) if names.is_empty() => format!("{name} TO ''"),

@@ -5,8 +5,9 @@ use super::graph::Objects;
 use super::{DdlError, Dialect, Entry, EntryKind, Section, Toc, loops, order};
 use super::{
     access_method, acl, cast, collation, column, comment, constraint, conversion, database, default_acl, event_trigger,
-    extension, foreign, function, index, language, large_object, operator, planner_statistics, policy, publication, rule, schema, sequence,
-    statistics, subscription, system, table, text_search, transform, trigger, typ, view,
+    extension, foreign, function, globals, index, language, large_object, operator, planner_statistics, policy,
+    publication, rule, schema, sequence, statistics, subscription, system, table, text_search, transform, trigger, typ,
+    view,
 };
 use crate::catalog::constraint::ConstraintRule;
 use crate::catalog::features::Features;
@@ -32,7 +33,12 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Result<Toc, DdlError> {
     let statistics = catalog.planner_statistics.iter();
     drafts.extend(statistics.filter_map(|statistics| planner_statistics::entry(statistics, source, &context)));
     drafts.extend(catalog.edges.iter().filter_map(|edge| extension::dependent(edge, &context)));
-    order::arrange(&objects, (&breaks, &graph), database(catalog, &context), drafts)
+    let mut first: Vec<Entry> = Vec::new();
+    if let Some(globals) = &catalog.globals {
+        first.extend(globals::numbered(globals, dialect).into_iter().map(|(_, entry)| entry));
+    }
+    first.extend(database(catalog, &context));
+    order::arrange(&objects, (&breaks, &graph), first, drafts)
 }
 
 /// Comments, labels and privileges. Of an object the target cannot have, they are entries without statements.

@@ -284,6 +284,14 @@ impl Contents {
         }
     }
 
+    /// What their dump needs of its reader, sorted.
+    pub fn capabilities(&self, encrypted: bool) -> Vec<String> {
+        let mut names = super::capabilities(encrypted);
+        names.extend(self.catalog.globals.is_some().then(|| super::GLOBALS.to_owned()));
+        names.sort();
+        names
+    }
+
     /// Holds the contents against the manifest that names them.
     pub fn check(&self, manifest: &Manifest) -> Result<(), Mismatch> {
         if self.header.dump != manifest.dump {
@@ -378,6 +386,21 @@ mod tests {
         assert!(text.ends_with("{\"entries\":0,\"line\":\"end\",\"tables\":1}\n"), "{text}");
         assert_eq!(Contents::read(text.as_bytes()).unwrap(), contents);
         assert_eq!(contents.check(&samples::manifest()), Ok(()));
+    }
+
+    #[test]
+    fn the_clusters_objects_are_a_field_and_a_capability_more() {
+        let mut contents = samples::contents();
+        assert_eq!(contents.capabilities(true), ["age", "copy", "zstd"]);
+        let mut role = crate::catalog::globals::Role::new(crate::ids::Oid(9), "r");
+        role.valid_until = Some("infinity".into());
+        contents.catalog.globals =
+            Some(crate::catalog::Globals { bootstrap: "postgres".into(), roles: vec![role], ..Default::default() });
+        assert_eq!(contents.capabilities(false), ["copy", "globals", "zstd"]);
+        let text = text(&contents);
+        let globals = "\"globals\":{\"bootstrap\":\"postgres\",\"roles\":[{\"connection_limit\":-1,\"inherit\":true,";
+        assert!(text.contains(globals), "{text}");
+        assert_eq!(Contents::read(text.as_bytes()).unwrap(), contents);
     }
 
     #[test]

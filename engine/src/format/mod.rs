@@ -31,11 +31,16 @@ pub const CURRENT: FormatVersion = FormatVersion { major: 1, minor: 0 };
 
 /// Capabilities this library has, sorted. A file that needs another one is refused by that name. Any change of
 /// grammar after 1.0, even one more field, comes with a capability.
-pub const CAPABILITIES: &[&str] = &["age", "copy", "zstd"];
+pub const CAPABILITIES: &[&str] = &["age", "copy", GLOBALS, "zstd"];
 
-/// What a dump of this version needs of its reader, sorted.
+/// The contents hold the cluster's own objects.
+pub const GLOBALS: &str = "globals";
+
+/// What every dump of this version needs of its reader, sorted; [`contents::Contents::capabilities`] knows what one of them
+/// needs.
 pub fn capabilities(encrypted: bool) -> Vec<String> {
-    CAPABILITIES.iter().filter(|name| encrypted || **name != "age").map(|name| (*name).to_owned()).collect()
+    let needed = |name: &&&str| (encrypted || **name != "age") && **name != GLOBALS;
+    CAPABILITIES.iter().filter(needed).map(|name| (*name).to_owned()).collect()
 }
 
 /// Accepts the versions this library reads; gives others back for the message.

@@ -126,6 +126,7 @@ fn catalog() -> Catalog {
         planner_statistics: vec![],
         edges: vec![],
         unsupported: vec![],
+        globals: None,
     }
 }
 

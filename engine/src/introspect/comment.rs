@@ -47,7 +47,8 @@ struct Row {
 
 /// `public` comes with a comment of its own; its absence is a change worth carrying. Large objects have the numbers that
 /// their makers choose.
-const USER_MADE: &str = "(d.objoid >= 16384 OR c.relname = 'pg_largeobject' OR d.objoid = (SELECT oid FROM pg_catalog.pg_namespace
+const USER_MADE: &str =
+    "(d.objoid >= 16384 OR c.relname = 'pg_largeobject' OR d.objoid = (SELECT oid FROM pg_catalog.pg_namespace
                            WHERE nspname = 'public') AND c.relname = 'pg_namespace')";
 
 /// Reads all comments and labels.

@@ -60,9 +60,7 @@ pub async fn read(client: &Client, _features: &Features) -> Result<Database, Int
                 d.datistemplate AS is_template, NULLIF(t.spcname, 'pg_default') AS tablespace,
                 {current} AS current, {initial} AS initial,
                 pg_catalog.shobj_description(d.oid, 'pg_database') AS comment,
-                (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(l.provider, l.label) ORDER BY l.provider)
-                   FROM pg_catalog.pg_shseclabel l WHERE l.objoid = d.oid
-                    AND l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass) AS labels,
+                {labels} AS labels,
                 (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(r.rolname, c.setting)
                           ORDER BY r.rolname NULLS FIRST, c.n)
                    FROM pg_catalog.pg_db_role_setting s
@@ -74,12 +72,28 @@ pub async fn read(client: &Client, _features: &Features) -> Result<Database, Int
           WHERE d.datname = pg_catalog.current_database()",
         current = exploded(&format!("coalesce(d.datacl, {default})")),
         initial = exploded(default),
+        labels = labels("pg_database", "d.oid"),
     );
     Ok(database(one(client, "the database", &query).await?))
 }
 
+/// SQL: security labels of an object that all databases share, as pairs of provider and label.
+pub(super) fn labels(catalog: &str, oid: &str) -> String {
+    format!(
+        "(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(l.provider, l.label) ORDER BY l.provider)
+            FROM pg_catalog.pg_shseclabel l WHERE l.objoid = {oid}
+             AND l.classoid = 'pg_catalog.{catalog}'::pg_catalog.regclass)"
+    )
+}
+
+/// `name=value` as arrays of settings and options hold it.
+pub(super) fn split_setting(setting: &str) -> (String, String) {
+    let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+    (name.to_owned(), value.to_owned())
+}
+
 /// The only row of a query that always has one.
-async fn one<T: serde::de::DeserializeOwned>(
+pub(super) async fn one<T: serde::de::DeserializeOwned>(
     client: &Client,
     what: &'static str,
     query: &str,
@@ -91,8 +105,8 @@ fn database(row: Row) -> Database {
     let (current, initial) = (row.current.unwrap_or_default(), row.initial.unwrap_or_default());
     let settings = row.settings.unwrap_or_default().into_iter();
     let split = |(role, setting): (Option<String>, String)| {
-        let (name, value) = setting.split_once('=').unwrap_or((&setting, ""));
-        (role, name.to_owned(), value.to_owned())
+        let (name, value) = split_setting(&setting);
+        (role, name, value)
     };
     Database {
         name: row.name,

@@ -20,6 +20,7 @@ pub mod extension;
 pub mod features;
 pub mod foreign;
 pub mod function;
+pub mod globals;
 pub mod heads;
 pub mod index;
 pub mod language;
@@ -51,7 +52,7 @@ use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
 pub use error::IntrospectError;
 pub use features::{Feature, Features};
 
-/// Reads the whole catalog. The caller has opened the transaction (REPEATABLE READ READ ONLY, under the dump's snapshot) and
+/// Reads the whole catalog of the database; the cluster's own objects are read apart ([`globals::read`]). The caller has opened the transaction (REPEATABLE READ READ ONLY, under the dump's snapshot) and
 /// set `search_path` to nothing; nothing is changed here.
 pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
     let server = database::facts(client).await?;
@@ -66,7 +67,7 @@ pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
     }
     sort(&mut objects);
     let (edges, unsupported) = futures_util::try_join!(depend::read(client, &objects), census::read(client, &objects))?;
-    Ok(Catalog { server, database, objects, edges, unsupported, planner_statistics: Vec::new() })
+    Ok(Catalog { server, database, objects, edges, unsupported, planner_statistics: Vec::new(), globals: None })
 }
 
 type Answer<'a> = BoxFuture<'a, Result<Vec<Object>, IntrospectError>>;

@@ -4,6 +4,7 @@ pub mod copy_format;
 mod copy_gain;
 pub mod dump_plan;
 pub mod filter_file;
+pub mod globals;
 pub mod grid;
 pub mod pattern;
 pub mod restore_plan;

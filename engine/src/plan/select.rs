@@ -142,6 +142,10 @@ impl Selection {
 
     /// Whether an entry of the catalog's table of contents is carried.
     pub fn keeps(&self, entry: &Entry) -> bool {
+        // Whoever asks for the cluster's objects gets all of them, whatever else is chosen.
+        if entry.is_about_cluster() {
+            return true;
+        }
         let Some(id) = entry.object else {
             return match entry.kind {
                 EntryKind::Blobs => self.large_objects,
@@ -181,13 +185,15 @@ impl Selection {
             unsupported.clear();
         }
         let of_index = objects.iter().filter(|object| matches!(object.body, Body::Index(_)));
-        let tables: HashMap<ObjectId, ObjectId> = of_index.filter_map(|index| Some((index.id, index.parent?))).collect();
+        let tables: HashMap<ObjectId, ObjectId> =
+            of_index.filter_map(|index| Some((index.id, index.parent?))).collect();
         let is_filled = |relation| self.data.contains(tables.get(&relation).unwrap_or(&relation));
         let statistics = catalog.planner_statistics.iter().filter(|found| self.statistics && is_filled(found.relation));
         Catalog {
             server: catalog.server.clone(),
             database: catalog.database.clone(),
             planner_statistics: statistics.cloned().collect(),
+            globals: catalog.globals.clone(),
             objects,
             edges,
             unsupported,

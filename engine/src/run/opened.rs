@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::catalog::Globals;
 use crate::error::{Error, Kind, Result};
 use crate::format::contents::{Contents, ContentsError, Mismatch};
 use crate::format::manifest::{Acceptance, VerifiedManifest};
@@ -50,6 +51,19 @@ pub struct OpenedDump {
     pub contents: Arc<Contents>,
     /// Opens the chunks.
     pub decryption: Decryption,
+}
+
+impl OpenedDump {
+    /// The cluster-wide objects it holds.
+    ///
+    /// # Errors
+    /// `Kind::Usage` if it holds none.
+    pub fn globals(&self) -> Result<&Globals> {
+        self.contents.catalog.globals.as_ref().ok_or_else(|| {
+            Error::new(Kind::Usage, format!("dump {} holds no cluster-wide objects", self.manifest.dump))
+                .hint("Leave out --globals, or make a dump with it.")
+        })
+    }
 }
 
 /// Finds a dump by name, by an unambiguous beginning of its name, or as `latest`.

@@ -50,6 +50,10 @@ pub struct DumpOptions {
     /// Raw bytes a chunk aims for, between [`limits::CHUNK_TARGET_MIN`] and [`limits::CHUNK_TARGET_MAX`]. A table
     /// dumped before keeps its grid while that is within a factor of four, so that unchanged chunks are found again.
     pub chunk_target: u64,
+    /// `--globals`: the cluster's roles, memberships, settings, tablespaces and privileges on parameters too.
+    pub globals: bool,
+    /// `--role-passwords`: with the hashes of passwords; only with `globals`.
+    pub role_passwords: bool,
     /// The command line's filters and switches, for the record in the contents; never secrets.
     pub record: Vec<String>,
 }
@@ -67,6 +71,8 @@ impl Default for DumpOptions {
             role: None,
             row_security: false,
             chunk_target: limits::CHUNK_TARGET,
+            globals: false,
+            role_passwords: false,
             record: Vec::new(),
         }
     }
@@ -87,6 +93,8 @@ pub struct RestoreOptions {
     pub if_exists: bool,
     /// `--create`: create the database (the connection names another one).
     pub create: bool,
+    /// `--globals`: first make what the target lacks of the dump's cluster-wide objects.
+    pub globals: bool,
     /// `--no-owner`.
     pub no_owner: bool,
     /// `--no-privileges`.
@@ -128,6 +136,7 @@ impl Default for RestoreOptions {
             clean: false,
             if_exists: false,
             create: false,
+            globals: false,
             no_owner: false,
             no_privileges: false,
             role: None,

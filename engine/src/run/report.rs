@@ -55,6 +55,8 @@ pub struct RestoreReport {
     pub raw_bytes: u64,
     /// Schema entries applied.
     pub entries: u64,
+    /// Entries about the cluster (roles, tablespaces, …) applied.
+    pub globals: u64,
     /// Chunks that an interrupted run had already loaded.
     pub resumed_chunks: u64,
     /// Tables whose fingerprint was read back and found equal.

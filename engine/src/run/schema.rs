@@ -2,12 +2,14 @@
 
 use super::opened::OpenedDump;
 use super::report::Loss;
+use crate::catalog::Catalog;
 use crate::connect::ConnectOptions;
 use crate::ddl::{self, Dialect, Entry, Toc, script};
 use crate::error::{Error, Kind, Result};
-use crate::introspect;
+use crate::introspect::{self, Features, IntrospectError};
 use crate::source::holder::Holder;
 use crate::source::lane::LaneOptions;
+use crate::source::reader::CatalogReader;
 
 /// A schema as text.
 #[derive(Clone, Debug)]
@@ -30,24 +32,31 @@ impl SchemaText {
     }
 }
 
-/// The schema a dump carries, as its source's version writes it.
-pub fn of_dump(dump: &OpenedDump) -> SchemaText {
+/// The schema a dump carries, as its source's version writes it; with `globals` the cluster's own objects in front.
+///
+/// # Errors
+/// `Kind::Usage` if there are to be globals and the dump has none.
+pub fn of_dump(dump: &OpenedDump, globals: bool) -> Result<SchemaText> {
+    if globals {
+        dump.globals()?;
+    }
+    let entries = dump.contents.entries.iter().filter(|entry| globals || !entry.is_about_cluster());
     let losses = dump.contents.header.losses.iter().map(|(class, name, reason)| Loss {
         class: class.clone(),
         name: name.clone(),
         reason: reason.clone(),
     });
-    SchemaText { losses: losses.collect(), toc: Toc { entries: dump.contents.entries.clone() } }
+    Ok(SchemaText { losses: losses.collect(), toc: Toc { entries: entries.cloned().collect() } })
 }
 
-/// The schema a live database has at one moment.
+/// The schema a live database has at one moment; with `globals` its cluster's own objects in front, without passwords.
 ///
 /// # Errors
 /// `Kind::Source`.
-pub async fn of_database(connect: &ConnectOptions, role: Option<String>) -> Result<SchemaText> {
+pub async fn of_database(connect: &ConnectOptions, role: Option<String>, globals: bool) -> Result<SchemaText> {
     let options = LaneOptions { connect: connect.clone(), role, row_security: false };
     let (holder, reader) = Holder::open(&options).await?;
-    let read = introspect::read(reader.client()).await;
+    let read = read(&reader, Features::of(holder.version()), globals).await;
     drop(reader);
     holder.cancel().await;
     let catalog = read.map_err(|error| Error::new(Kind::Source, "the schema cannot be read").because(error))?;
@@ -63,6 +72,14 @@ pub async fn of_database(connect: &ConnectOptions, role: Option<String>) -> Resu
         .collect();
     losses.extend(toc.entries.iter().flat_map(losses_of));
     Ok(SchemaText { toc, losses })
+}
+
+async fn read(reader: &CatalogReader, features: Features, globals: bool) -> Result<Catalog, IntrospectError> {
+    let mut catalog = introspect::read(reader.client()).await?;
+    if globals {
+        catalog.globals = Some(introspect::globals::read(reader.client(), &features, false).await?);
+    }
+    Ok(catalog)
 }
 
 fn losses_of(entry: &Entry) -> Vec<Loss> {

@@ -4,6 +4,8 @@
 //! entries run one by one; what still fails is a loss with its reason, or the end with `--exit-on-error`. Within an entry
 //! the creation is vital: without it the whole entry is lost; an owner or a grant that cannot be set loses only itself.
 
+use std::fmt;
+
 use super::facts::Known;
 use super::progress;
 use crate::connect::{self, Lane, ServerError};
@@ -48,11 +50,18 @@ pub struct Prepared {
     secret: bool,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// `Debug` hides the text: it may hold a password.
+#[derive(Clone, PartialEq, Eq)]
 struct Statement {
     sql: String,
     /// Without it the entry is nothing.
     vital: bool,
+}
+
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statement").field("vital", &self.vital).finish_non_exhaustive()
+    }
 }
 
 /// What became of an entry.
@@ -130,7 +139,8 @@ impl Prepared {
                 self.lost.push(self.lose("ACCESS METHOD", reason));
             }
         }
-        let vital = entry.kind != EntryKind::Acl;
+        // Grants and settings stand each for itself.
+        let vital = !matches!(entry.kind, EntryKind::Acl | EntryKind::ClusterProperties);
         let set = |name: &str, value: &str| Statement {
             sql: format!("SET LOCAL {name} = {}", quote_literal(value)),
             vital: true,
@@ -186,9 +196,13 @@ impl Prepared {
         Some(Self { statements: statements.collect(), ..self.clone() })
     }
 
-    /// The loss behind an error, if the server refused the entry and is otherwise well.
-    pub fn refused(&self, error: &Error) -> Option<Lost> {
-        connect::server_error(error).filter(|server| !ends_the_run(&server.code)).map(|server| self.lost_by(server))
+    /// What a refusal loses; the refusal itself, if it ends the run.
+    pub fn forgive(&self, lane: &Lane, error: Error, rules: Rules) -> Result<Lost> {
+        match connect::server_error(&error).filter(|_| lane.is_usable()) {
+            None => Err(error),
+            Some(server) if rules.exit_on_error || ends_the_run(&server.code) => Err(self.failed(error)),
+            Some(server) => Ok(self.lost_by(server)),
+        }
     }
 
     fn lost_by(&self, server: &ServerError) -> Lost {
@@ -209,7 +223,9 @@ pub enum WrittenDown {
 /// Runs `first` and then entries in one transaction or not at all: false if the server refused any of it.
 pub async fn all_at_once(lane: &mut Lane, first: &str, entries: &[Prepared]) -> Result<bool> {
     let mut sql = String::from("BEGIN");
-    push(&mut sql, first);
+    if !first.is_empty() {
+        push(&mut sql, first);
+    }
     entries.iter().for_each(|entry| entry.push_all(&mut sql, false));
     push(&mut sql, "COMMIT");
     match lane.execute(&sql).await {
@@ -281,26 +297,58 @@ pub async fn run_rest(
     {
         return Ok(applied);
     }
-    if rules.exit_on_error { Err(entry.failed(refused)) } else { run_in_steps(lane, entry, how).await }
+    if rules.exit_on_error { Err(entry.failed(refused)) } else { run_in_steps(lane, entry, rules, how).await }
 }
 
-/// Statement by statement, each behind a savepoint, keeping what works.
-async fn run_in_steps(lane: &mut Lane, entry: &Prepared, how: WrittenDown) -> Result<Applied> {
-    let mut lost = entry.lost.clone();
+/// Runs entries in order in one transaction, which commits whatever works: interrupted, nothing of it was done. They are
+/// not written down.
+pub async fn run_together(lane: &mut Lane, batch: &[Prepared], rules: Rules) -> Result<Applied> {
+    let mut lost: Vec<Lost> = batch.iter().flat_map(|entry| entry.lost.clone()).collect();
+    if all_at_once(lane, "", batch).await? {
+        return Ok(Applied { lost });
+    }
     lane.execute("BEGIN").await?;
+    for entry in batch {
+        lost.extend(steps(lane, entry, rules).await?);
+    }
+    lane.execute("COMMIT").await?;
+    Ok(Applied { lost })
+}
+
+/// Runs an entry whose statements stand in no transaction. It is not written down.
+pub async fn run_outside(lane: &mut Lane, entry: &Prepared, rules: Rules) -> Result<Applied> {
+    let mut lost = entry.lost.clone();
+    for statement in &entry.statements {
+        let Err(error) = lane.execute(&statement.sql).await else { continue };
+        lost.push(entry.forgive(lane, error, rules)?);
+        break;
+    }
+    Ok(Applied { lost })
+}
+
+/// Statement by statement inside a transaction, each behind a savepoint, keeping what works; gives what is lost by that.
+async fn steps(lane: &mut Lane, entry: &Prepared, rules: Rules) -> Result<Vec<Lost>> {
+    let mut lost = Vec::new();
+    lane.execute("SAVEPOINT entry").await?;
     for statement in &entry.statements {
         let sql = format!("SAVEPOINT step; {}; RELEASE SAVEPOINT step", statement.sql);
         let Err(error) = lane.execute(&sql).await else { continue };
-        let Some(server) = connect::server_error(&error).cloned().filter(|_| lane.is_usable()) else {
-            return Err(error);
-        };
-        lost.push(entry.lost_by(&server));
+        lost.push(entry.forgive(lane, error, rules)?);
         if statement.vital {
-            lane.execute("ROLLBACK; BEGIN").await?;
+            lane.execute("ROLLBACK TO SAVEPOINT entry").await?;
             break;
         }
         lane.execute("ROLLBACK TO SAVEPOINT step").await?;
     }
+    lane.execute("RELEASE SAVEPOINT entry").await?;
+    Ok(lost)
+}
+
+/// An entry in steps, in a transaction of its own.
+async fn run_in_steps(lane: &mut Lane, entry: &Prepared, rules: Rules, how: WrittenDown) -> Result<Applied> {
+    let mut lost = entry.lost.clone();
+    lane.execute("BEGIN").await?;
+    lost.extend(steps(lane, entry, rules).await?);
     let mut sql = String::new();
     if how == WrittenDown::Each {
         sql.push_str(&progress::entry_done(entry.id));

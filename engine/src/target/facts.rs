@@ -54,20 +54,24 @@ async fn facts(lane: &mut Lane) -> Result<TargetFacts> {
     else {
         return Err(Error::new(Kind::Target, "the server answered a query without a row"));
     };
-    let known = Known {
-        roles: names(lane, "SELECT rolname FROM pg_catalog.pg_roles").await?,
-        tablespaces: names(lane, "SELECT spcname FROM pg_catalog.pg_tablespace").await?,
-        access_methods: names(lane, "SELECT amname FROM pg_catalog.pg_am WHERE amtype = 't'").await?,
-    };
     Ok(TargetFacts {
         version: lane.version(),
         version_text,
         database,
         encoding,
         standby: standby == "t",
-        known,
+        known: known(lane).await?,
         relations: relations(lane).await?,
         others: others(lane).await?,
+    })
+}
+
+/// Reads the names that statements may refer to.
+pub async fn known(lane: &mut Lane) -> Result<Known> {
+    Ok(Known {
+        roles: names(lane, "SELECT rolname FROM pg_catalog.pg_roles").await?,
+        tablespaces: names(lane, "SELECT spcname FROM pg_catalog.pg_tablespace").await?,
+        access_methods: names(lane, "SELECT amname FROM pg_catalog.pg_am WHERE amtype = 't'").await?,
     })
 }
 

@@ -66,8 +66,10 @@ async fn build(builder: &mut Lane, create: &str, index: &str) -> Result<()> {
     builder.execute("SET lock_timeout = 0").await?;
     match exists(builder, index).await? {
         true => Ok(()),
-        false => Err(Error::new(Kind::Target, format!("index {index} could not be made invalid, as it is on the source"))
-            .hint("Another session kept the table locked.")),
+        false => {
+            Err(Error::new(Kind::Target, format!("index {index} could not be made invalid, as it is on the source"))
+                .hint("Another session kept the table locked."))
+        }
     }
 }
 

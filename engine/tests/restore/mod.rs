@@ -1,6 +1,7 @@
 //! Restores on real servers: exactly once, across majors, with faults, and refused where they must be.
 
 mod faults;
+mod globals;
 mod options;
 mod resume;
 
@@ -91,10 +92,13 @@ impl Place {
     /// Dumps in small chunks, so that there are many.
     async fn dump(&self, source: &str) -> OpenedDump {
         let options = DumpOptions { jobs: 2, chunk_target: 512 << 10, level: 1, ..DumpOptions::default() };
-        let report = dump(&self.repository, &self.writer, &connect(source), &options, &Surroundings::quiet()).await;
-        let report = report.unwrap();
+        self.dump_as(source, &options).await.unwrap()
+    }
+
+    async fn dump_as(&self, source: &str, options: &DumpOptions) -> pgfreight_engine::Result<OpenedDump> {
+        let report = dump(&self.repository, &self.writer, &connect(source), options, &Surroundings::quiet()).await?;
         assert!(report.losses.is_empty(), "{:?}", report.losses);
-        self.open(&report.dump).await
+        Ok(self.open(&report.dump).await)
     }
 
     async fn open(&self, dump: &pgfreight_engine::ids::DumpId) -> OpenedDump {

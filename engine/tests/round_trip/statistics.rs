@@ -28,7 +28,12 @@ const KNOWN: &str = "
      WHERE relnamespace = 'public'::regnamespace AND relname <> 'never'
     ORDER BY 1";
 
-async fn restored<'a>(from: u32, to: u32, dump: &DumpOptions, restore: &RestoreOptions) -> (Database<'a>, Database<'a>) {
+async fn restored<'a>(
+    from: u32,
+    to: u32,
+    dump: &DumpOptions,
+    restore: &RestoreOptions,
+) -> (Database<'a>, Database<'a>) {
     let place = Place::encrypted().await;
     let (source, target) = (Cluster::shared(from).database("stats_from"), Cluster::shared(to).database("stats_to"));
     source.execute(TABLES);
@@ -51,7 +56,8 @@ async fn a_target_of_18_knows_what_the_source_knew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_target_looks_for_itself() {
     let (_source, target) = restored(18, 15, &small_chunks(), &RestoreOptions::default()).await;
-    let analyzed = "SELECT count(*) FROM pg_class WHERE relname IN ('it''s', 'parts', 'parts_1', 'seen') AND reltuples > 0";
+    let analyzed =
+        "SELECT count(*) FROM pg_class WHERE relname IN ('it''s', 'parts', 'parts_1', 'seen') AND reltuples > 0";
     assert_eq!(target.value(analyzed), "4");
     let columns = "SELECT count(DISTINCT tablename) FROM pg_stats WHERE schemaname = 'public'";
     assert_eq!(target.value(columns), "5");

@@ -81,7 +81,10 @@ impl<'a> Ddl<'a> {
         init.args(["--no-encryption", "--repo"]).arg(&repository).arg("--writer-key").arg(&writer);
         assert!(init.status().expect("pgfreight runs").success());
         let mut dump = self.pgfreight("dump");
-        dump.args(["-s", "--allow-losses", "-d", &self.url, "--repo"]).arg(&repository).arg("--writer-key").arg(&writer);
+        dump.args(["-s", "--allow-losses", "-d", &self.url, "--repo"])
+            .arg(&repository)
+            .arg("--writer-key")
+            .arg(&writer);
         assert!(dump.status().expect("pgfreight runs").success());
         let mut text = tools::pg_dump(self.settings.major);
         text.args(["-s", "-d", &self.url, "-f"]).arg(self.path("schema.sql"));

@@ -9,9 +9,9 @@ use super::{Run, known::Known};
 use crate::ddl::{self, Dialect};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event};
+use crate::format::CURRENT;
 use crate::format::contents::{Contents, Fingerprint, Header, TableChunk, TableData};
 use crate::format::manifest::{GridMemory, Manifest, StoredChunk, StoredContents};
-use crate::format::{CURRENT, capabilities};
 use crate::ids::{ContentId, TableTag};
 use crate::run::report::{DumpReport, Loss};
 use crate::seal;
@@ -41,9 +41,11 @@ impl Commit<'_> {
         let losses = self.losses();
         let report = self.report(&done, &tables, &chunks, &losses);
         let grids = self.grids();
-        let stored = store_contents(run, self.contents(tables, &losses)?).await?;
+        let contents = self.contents(tables, &losses)?;
+        let capabilities = contents.capabilities(run.writer.recipient().is_some());
+        let stored = store_contents(run, contents).await?;
         check(run, &chunks).await?;
-        let manifest = manifest(run, chunks, stored, grids);
+        let manifest = manifest(run, capabilities, chunks, stored, grids);
         run.repository.commit(&manifest, run.writer).await?;
         run.around.news.tell(Event::Committed { dump: run.dump.clone() });
         // The journals' work is done; a leftover is harmless and goes with a later dump.
@@ -185,21 +187,21 @@ async fn check(run: &Run<'_>, chunks: &[StoredChunk]) -> Result<()> {
 
 fn manifest(
     run: &Run<'_>,
+    capabilities: Vec<String>,
     chunks: Vec<StoredChunk>,
     contents: StoredContents,
     grids: BTreeMap<TableTag, GridMemory>,
 ) -> Manifest {
-    let encrypted = run.writer.recipient().is_some();
     Manifest {
         format: CURRENT,
-        capabilities: capabilities(encrypted),
+        capabilities,
         repository: run.writer.repository().clone(),
         dump: run.dump.clone(),
         writer: run.writer.id(),
         tool: concat!("pgfreight ", env!("CARGO_PKG_VERSION")).to_owned(),
         started: run.started,
         finished: chrono::Utc::now(),
-        encrypted,
+        encrypted: run.writer.recipient().is_some(),
         chunks,
         contents,
         grids,

@@ -89,6 +89,11 @@ pub async fn dump(
     if !(1..=LANES_MAX).contains(&options.jobs) {
         return Err(Error::new(Kind::Usage, format!("-j {} is not between 1 and {LANES_MAX}", options.jobs)));
     }
+    refuse_loose_passwords(options)?;
+    if options.role_passwords && writer.recipient().is_none() {
+        let message = "hashes of passwords go into a repository that does not encrypt".to_owned();
+        around.news.tell(Event::Warning { message });
+    }
     let clock = Instant::now();
     let started = Utc::now();
     let run = Run {
@@ -107,6 +112,14 @@ pub async fn dump(
     let mut report = Box::pin(run.until_committed(known)).await?;
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
+}
+
+fn refuse_loose_passwords(options: &DumpOptions) -> Result<()> {
+    match options.role_passwords && !options.globals {
+        true => Err(Error::new(Kind::Usage, "--role-passwords was asked for without --globals")
+            .hint("Passwords belong to roles, which --globals dumps.")),
+        false => Ok(()),
+    }
 }
 
 fn new_dump_id(moment: DateTime<Utc>) -> Result<DumpId> {
@@ -206,6 +219,11 @@ impl Run<'_> {
     async fn survey(&self, holder: &Holder, reader: &CatalogReader, known: &Known) -> Result<Surveyed> {
         self.phase("introspect");
         let mut catalog = introspect::read(reader.client()).await?;
+        if self.options.globals {
+            let features = introspect::Features::of(holder.version());
+            catalog.globals =
+                Some(introspect::globals::read(reader.client(), &features, self.options.role_passwords).await?);
+        }
         let mut filters = self.options.filters.clone();
         filters.search_path = holder.search_path().to_vec();
         let selection = Selection::of(&catalog, &filters)?;

@@ -1,5 +1,6 @@
 //! `--create`: the database itself, made from a connection to another one.
 
+use super::globals::{self, Made};
 use super::open_lane;
 use super::prepare::{Target, table_of_contents};
 use crate::connect::{ConnectOptions, Lane};
@@ -13,12 +14,14 @@ use crate::target::guards;
 use crate::target::progress::SCHEMA;
 use crate::target::settings::Writing;
 
-/// Makes the dump's database beside the one `connect` names, or finds the one an interrupted run has made.
+/// Makes the dump's database beside the one `connect` names, or finds the one an interrupted run has made; before it, with
+/// `--globals`, the roles and tablespaces it may need.
 pub(super) async fn create(
     dump: &OpenedDump,
     connect: &ConnectOptions,
     options: &RestoreOptions,
     around: &Surroundings,
+    made: &mut Made,
 ) -> Result<Target> {
     let name = &dump.contents.catalog.database.name;
     let target = connect.with_database(name);
@@ -27,15 +30,19 @@ pub(super) async fn create(
     let writing = Writing { role: options.role.clone(), ..Writing::default() };
     let mut lane = open_lane(connect, &writing).await?;
     let exists = exists(&mut lane, name).await?;
-    if exists && is_unfinished(&target, &writing).await? {
+    let unfinished = exists && is_unfinished(&target, &writing).await?;
+    if exists && !unfinished && !options.clean {
+        return Err(Error::new(Kind::Target, format!("database {name} exists already"))
+            .hint("Use --clean to drop it first, or restore into an empty database without --create."));
+    }
+    if options.globals {
+        *made = globals::make(dump, connect, options, around).await?;
+    }
+    if unfinished {
         return Ok(Target { connect: target, fresh: false });
     }
     let entry = entry(dump, &lane)?;
     if exists {
-        if !options.clean {
-            return Err(Error::new(Kind::Target, format!("database {name} exists already"))
-                .hint("Use --clean to drop it first, or restore into an empty database without --create."));
-        }
         let drop = format!("DROP DATABASE {}", sql::quote_ident(name));
         lane.execute(&drop).await.map_err(|error| error.context(format!("dropping database {name}")))?;
     }

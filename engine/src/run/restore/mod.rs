@@ -7,6 +7,8 @@
 //!                                     progress schema dropped ◄── refreshes ◄── triggers, rules, policies, privileges, … ◄┘
 //! ```
 //!
+//! With `--globals` the cluster's own objects are made behind the guards and before everything else.
+//!
 //! Killed anywhere, the same command continues: whatever was done stands in the target beside its progress row (promise
 //! 6, [`crate::target::progress`]). A chunk commits only after it was opened to its end and agreed with the contents in
 //! every fact (promise 5). Entries that fail are losses, named in the report, unless the user wants to stop at the first.
@@ -14,6 +16,7 @@
 mod budget;
 mod check;
 mod database;
+mod globals;
 mod lanes;
 mod load;
 mod prepare;
@@ -29,8 +32,8 @@ use super::cpu_pool::CpuPool;
 use super::opened::OpenedDump;
 use super::options::{RestoreOptions, Surroundings};
 use super::report::{Loss, RestoreReport};
-use crate::connect::{self, ConnectOptions, Lane, Role};
 use crate::catalog::features::{Feature, Features};
+use crate::connect::{self, ConnectOptions, Lane, Role};
 use crate::ddl::Entry;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -66,6 +69,8 @@ struct Run {
     /// What was refused while tables were loaded.
     second_try: second_try::SecondTry,
     applied: AtomicU64,
+    /// Entries about the cluster that ran.
+    globals: u64,
 }
 
 /// What would be done: reads the target, writes nothing.
@@ -76,8 +81,12 @@ pub async fn preview(
     around: &Surroundings,
 ) -> Result<RestorePreview> {
     let target = prepare::Target { connect: target.clone(), fresh: false };
+    let planned = match options.globals {
+        true => Some(globals::plan(dump, &target.connect, options).await?),
+        false => None,
+    };
     let prepared = prepare::prepare(dump, &target, options, around).await?;
-    Ok(prepared.into_preview(dump))
+    Ok(prepared.into_preview(planned.unwrap_or_default()))
 }
 
 /// Restores a dump. With `dry_run` it does what [`preview`] does.
@@ -94,19 +103,28 @@ pub async fn restore(
 ) -> Result<RestoreReport> {
     let clock = Instant::now();
     budget::check(options)?;
+    if options.globals {
+        dump.globals()?;
+    }
+    let mut made = globals::Made::default();
     let target = if options.create && !options.dry_run {
-        database::create(dump, target, options, around).await?
+        database::create(dump, target, options, around, &mut made).await?
     } else {
         prepare::Target { connect: target.clone(), fresh: false }
     };
-    let prepared = prepare::prepare(dump, &target, options, around).await?;
+    let mut prepared = prepare::prepare(dump, &target, options, around).await?;
     if options.dry_run {
         let report = RestoreReport { seconds: clock.elapsed().as_secs_f64(), ..empty(dump) };
         return Ok(report);
     }
+    if options.globals && !options.create {
+        made = globals::make(dump, &target.connect, options, around).await?;
+        prepared.know_again().await?;
+    }
+    prepared.made = made;
     let (lane, run) = prepared.begin(repository, dump, options, around).await?;
     let run = Arc::new(run);
-    execute(&run, lane).await.map_err(|error| run.how_to_continue(error))?;
+    Box::pin(execute(&run, lane)).await.map_err(|error| run.how_to_continue(error))?;
     Ok(run.report(clock))
 }
 
@@ -218,6 +236,7 @@ impl Run {
             rows: whole().map(|load| load.rows).sum(),
             raw_bytes: whole().flat_map(|load| &load.chunks).sum(),
             entries: self.applied.load(Ordering::Relaxed),
+            globals: self.globals,
             resumed_chunks: self.resumed_chunks(),
             proved_tables: if self.options.no_check { 0 } else { self.checked().len() as u64 },
             losses: losses
@@ -261,6 +280,7 @@ fn empty(dump: &OpenedDump) -> RestoreReport {
         rows: 0,
         raw_bytes: 0,
         entries: 0,
+        globals: 0,
         resumed_chunks: 0,
         proved_tables: 0,
         losses: Vec::new(),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
+use super::globals::Made;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
 use crate::connect::{ConnectOptions, Lane};
@@ -13,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::contents::DataKind;
 use crate::ids::{Digest, ServerVersion};
+use crate::plan::globals::GlobalsPlan;
 use crate::plan::restore_plan::{self, PlanInput, RestorePlan};
 use crate::plan::select_entries::{self as select, RestoreFilters};
 use crate::run::cpu_pool::CpuPool;
@@ -45,11 +47,15 @@ pub(super) struct Prepared {
     writing: Writing,
     found: Option<Box<Done>>,
     occupied: BTreeSet<usize>,
+    /// What `--globals` has done by then.
+    pub(super) made: Made,
 }
 
 /// What a restore would do.
 #[derive(Clone, Debug)]
 pub struct RestorePreview {
+    /// The entries about the cluster it would run first.
+    pub globals: Vec<Entry>,
     /// The entries it would run, for the target's version.
     pub entries: Vec<Entry>,
     /// The plan.
@@ -62,6 +68,10 @@ pub struct RestorePreview {
 
 impl fmt::Display for RestorePreview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.globals.is_empty() {
+            writeln!(f, "globals:")?;
+            self.globals.iter().try_for_each(|entry| writeln!(f, "  {}; {} - {}", entry.id, entry.desc, entry.name))?;
+        }
         self.plan.describe(&self.entries).fmt(f)
     }
 }
@@ -115,6 +125,7 @@ pub(super) async fn prepare(
         writing,
         found,
         occupied: BTreeSet::new(),
+        made: Made::default(),
     };
     if prepared.found.is_none() {
         prepared.guard(target, options, dump).await?;
@@ -162,10 +173,11 @@ fn is_partial(filters: &RestoreFilters) -> bool {
     [tables, schemas, indexes, functions, triggers].into_iter().any(|names| !names.is_empty()) || list.is_some()
 }
 
-/// The switches that leave kinds of entries out.
+/// The switches that leave kinds of entries out. Those about the cluster are not for this plan ([`super::globals`]).
 pub(super) fn wanted(entry: &Entry, options: &RestoreOptions) -> bool {
     let about = |class: &str| entry.desc.starts_with(class) || entry.name.starts_with(class);
     match entry.kind {
+        _ if entry.is_about_cluster() => false,
         _ if entry.is_about_database() && !options.create => false,
         EntryKind::Acl if options.no_privileges => false,
         EntryKind::Comment if options.no_comments => false,
@@ -193,6 +205,7 @@ fn digest(options: &RestoreOptions, facts: &TargetFacts) -> Digest {
         [
             clean,
             create,
+            &options.globals,
             no_owner,
             no_privileges,
             disable_triggers,
@@ -274,15 +287,25 @@ impl Prepared {
         Ok(())
     }
 
-    pub(super) fn into_preview(self, dump: &OpenedDump) -> RestorePreview {
-        let losses = self.entries.iter().flat_map(|entry| {
+    /// The names that statements may refer to are others than when the target was looked at.
+    pub(super) async fn know_again(&mut self) -> Result<()> {
+        let known = facts::known(&mut self.lane).await.map_err(|error| error.context("looking at the target"))?;
+        // Access methods of the dump count as known before they are made.
+        self.facts.known.roles = known.roles;
+        self.facts.known.tablespaces = known.tablespaces;
+        Ok(())
+    }
+
+    pub(super) fn into_preview(self, globals: GlobalsPlan) -> RestorePreview {
+        let mut losses = globals.losses;
+        losses.extend(globals.entries.iter().chain(&self.entries).flat_map(|entry| {
             let lost =
                 |reason: &String| (entry.desc.clone(), crate::target::apply::display_name(entry), reason.clone());
             entry.losses.iter().map(lost).collect::<Vec<_>>()
-        });
-        let _ = dump;
+        }));
         RestorePreview {
-            losses: losses.collect(),
+            globals: globals.entries,
+            losses,
             resumed_chunks: self.found.as_ref().map_or(0, |done| done.chunks.len() as u64),
             entries: self.entries,
             plan: self.plan,
@@ -324,7 +347,9 @@ impl Prepared {
             },
             plan: self.plan,
             entries: self.entries.into_iter().map(|entry| (entry.id, entry)).collect::<HashMap<_, _>>(),
-            losses: Mutex::default(),
+            // They were told when they happened.
+            losses: Mutex::new(self.made.lost.into_iter().collect()),
+            globals: self.made.entries,
             spoiled: Mutex::default(),
             occupied: self.occupied,
             second_try: SecondTry::default(),

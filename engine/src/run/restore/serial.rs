@@ -79,8 +79,7 @@ impl<'a> Serial<'a> {
         let what = InvalidIndex { table: &table, index: &index, statements: &entry.create };
         let mut builder = run.open_lane().await?;
         if let Err(error) = invalid_index::make(self.lane().await?, &mut builder, what).await {
-            let lost = prepared.refused(&error).filter(|_| !run.rules.exit_on_error);
-            let lost = lost.ok_or_else(|| error.context(format!("{} {index}", entry.desc)))?;
+            let lost = prepared.forgive(&builder, error, run.rules)?;
             self.execute(&progress::loss(&lost)).await?;
             run.lose(lost);
         }
