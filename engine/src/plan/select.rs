@@ -262,6 +262,8 @@ impl<'a> Choice<'a> {
             None => self.everything,
         };
         match object.id.class {
+            // Of what initdb made only what was changed is in the model; its schemas are nobody's choice.
+            _ if matches!(object.body, Body::System(_)) => self.everything,
             Class::Relation if self.without.contains(&object.id) => false,
             Class::Relation if self.by_table => self.tables.contains(&object.id),
             Class::Extension => self.extensions.contains(&*object.name),
