@@ -2,12 +2,14 @@
 
 use super::opened::OpenedDump;
 use super::report::Loss;
+use crate::catalog::Catalog;
 use crate::connect::ConnectOptions;
 use crate::ddl::{self, Dialect, Entry, Toc, script};
 use crate::error::{Error, Kind, Result};
 use crate::introspect;
 use crate::source::holder::Holder;
 use crate::source::lane::LaneOptions;
+use crate::source::reader::CatalogReader;
 
 /// A schema as text.
 #[derive(Clone, Debug)]
@@ -47,22 +49,20 @@ pub fn of_dump(dump: &OpenedDump) -> SchemaText {
 pub async fn of_database(connect: &ConnectOptions, role: Option<String>) -> Result<SchemaText> {
     let options = LaneOptions { connect: connect.clone(), role, row_security: false };
     let (holder, reader) = Holder::open(&options).await?;
-    let read = introspect::read(reader.client()).await;
+    let read = catalog(&reader).await;
     drop(reader);
     holder.cancel().await;
-    let catalog = read.map_err(|error| Error::new(Kind::Source, "the schema cannot be read").because(error))?;
+    let catalog = read?;
     let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
-    let mut losses: Vec<Loss> = catalog
-        .unsupported
-        .iter()
-        .map(|lost| Loss {
-            class: lost.class.clone(),
-            name: lost.name.clone(),
-            reason: "this version does not carry objects of this class".to_owned(),
-        })
-        .collect();
+    let mut losses: Vec<Loss> = catalog.unsupported.iter().map(Loss::unsupported).collect();
     losses.extend(toc.entries.iter().flat_map(losses_of));
     Ok(SchemaText { toc, losses })
+}
+
+/// The model of what a session sees.
+pub(super) async fn catalog(reader: &CatalogReader) -> Result<Catalog> {
+    let read = introspect::read(reader.client()).await;
+    read.map_err(|error| Error::new(Kind::Source, "the schema cannot be read").because(error))
 }
 
 fn losses_of(entry: &Entry) -> Vec<Loss> {
