@@ -1,6 +1,7 @@
 //! The command line as a published interface: help, exit codes, JSON, refusals, settings.
 
 mod config;
+mod diff;
 mod errors;
 mod help;
 mod keys;
