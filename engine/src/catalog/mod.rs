@@ -8,6 +8,7 @@
 pub mod access_method;
 pub mod acl;
 pub mod cast;
+pub mod census;
 pub mod class;
 pub mod collation;
 pub mod constraint;
@@ -41,6 +42,7 @@ pub mod view;
 use serde::{Deserialize, Serialize};
 
 pub use acl::{Acl, AclItem};
+pub use census::Census;
 pub use class::Class;
 pub use database::{Database, ServerFacts};
 
@@ -247,6 +249,9 @@ pub struct Catalog {
     pub edges: Vec<Edge>,
     /// What was seen and cannot be carried.
     pub unsupported: Vec<Unsupported>,
+    /// How many rows users made in the system catalogs, and what became of them; dumps of the first days have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub census: Option<Census>,
 }
 
 impl Catalog {

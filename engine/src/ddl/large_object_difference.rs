@@ -4,6 +4,7 @@
 //! changed the owner of all wants to read one line.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::difference::{Change, Comparison, Difference};
 use crate::catalog::{AclItem, Body, Catalog, Object};
@@ -12,10 +13,13 @@ use crate::ids::Oid;
 /// Names in a list before it is cut short.
 const SHOWN: usize = 4;
 
+/// What large objects that are told together have in common: what happened, and the text on either side.
+type Alike<'a> = (Change, Option<&'a str>, Option<&'a str>);
+
 /// Compares the large objects of two catalogs. Their contents are data.
 pub(super) fn compare(before: &Catalog, after: &Catalog) -> Comparison {
     let (before, after) = (described(before), described(after));
-    let mut groups: BTreeMap<(Change, Option<&str>, Option<&str>), Vec<Oid>> = BTreeMap::new();
+    let mut groups: BTreeMap<Alike<'_>, Vec<Oid>> = BTreeMap::new();
     let mut oids: Vec<Oid> = before.keys().chain(after.keys()).copied().collect();
     oids.sort_unstable();
     oids.dedup();
@@ -29,7 +33,7 @@ pub(super) fn compare(before: &Catalog, after: &Catalog) -> Comparison {
         };
         groups.entry(key).or_default().push(*oid);
     }
-    let difference = |((change, one, other), oids): ((Change, Option<&str>, Option<&str>), Vec<Oid>)| Difference {
+    let difference = |((change, one, other), oids): (Alike<'_>, Vec<Oid>)| Difference {
         change,
         kind: if oids.len() == 1 { "LARGE OBJECT" } else { "LARGE OBJECTS" }.to_owned(),
         schema: None,
@@ -42,12 +46,12 @@ pub(super) fn compare(before: &Catalog, after: &Catalog) -> Comparison {
 }
 
 /// What is said of each large object but its contents; the same text is shared by a batch.
-fn described(catalog: &Catalog) -> BTreeMap<Oid, std::rc::Rc<String>> {
+fn described(catalog: &Catalog) -> BTreeMap<Oid, Rc<String>> {
     let mut texts = BTreeMap::new();
     for object in &catalog.objects {
         let Body::LargeObject(batch) = &object.body else { continue };
-        let text = std::rc::Rc::new(describe(object));
-        texts.extend(batch.oids.iter().map(|oid| (*oid, std::rc::Rc::clone(&text))));
+        let text = Rc::new(describe(object));
+        texts.extend(batch.oids.iter().map(|oid| (*oid, Rc::clone(&text))));
     }
     texts
 }

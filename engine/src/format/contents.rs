@@ -381,6 +381,17 @@ mod tests {
     }
 
     #[test]
+    fn contents_without_a_census_are_read() {
+        let text = text(&samples::contents());
+        let from = text.find("\"census\":").unwrap();
+        let to = text.find("\"database\":").unwrap();
+        let older = format!("{}{}", &text[..from], &text[to..]);
+        let read = Contents::read(older.as_bytes()).unwrap();
+        assert_eq!(read.catalog.census, None);
+        assert_eq!(read.tables, samples::contents().tables);
+    }
+
+    #[test]
     fn every_other_text_is_refused() {
         let good = text(&samples::contents());
         let lines: Vec<&str> = good.split_inclusive('\n').collect();

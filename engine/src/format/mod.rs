@@ -31,7 +31,7 @@ pub const CURRENT: FormatVersion = FormatVersion { major: 1, minor: 0 };
 
 /// Capabilities this library has, sorted. A file that needs another one is refused by that name. Any change of
 /// grammar after 1.0, even one more field, comes with a capability.
-pub const CAPABILITIES: &[&str] = &["age", "copy", "zstd"];
+pub const CAPABILITIES: &[&str] = &["age", "census", "copy", "zstd"];
 
 /// What a dump of this version needs of its reader, sorted.
 pub fn capabilities(encrypted: bool) -> Vec<String> {

@@ -38,7 +38,7 @@ fn catalog(objects: Vec<Object>, edges: Vec<Edge>) -> Catalog {
         labels: Vec::new(),
         settings: Vec::new(),
     };
-    Catalog { server, database, objects, edges, unsupported: Vec::new() }
+    Catalog { server, database, objects, edges, unsupported: Vec::new(), census: None }
 }
 
 fn needs(dependent: ObjectId, referenced: ObjectId) -> Edge {

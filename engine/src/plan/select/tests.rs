@@ -147,7 +147,7 @@ fn catalog() -> Catalog {
         foreign_key(30, 1, 2),
     ];
     let server = ServerFacts { version, version_text: "18".to_owned(), standby: false };
-    Catalog { server, database, objects, edges: Vec::new(), unsupported: Vec::new() }
+    Catalog { server, database, objects, edges: Vec::new(), unsupported: Vec::new(), census: None }
 }
 
 fn patterns(texts: &[&str]) -> Vec<String> {
