@@ -1,5 +1,6 @@
 //! The command line as a published interface: help, exit codes, JSON, refusals, settings.
 
+mod census;
 mod config;
 mod diff;
 mod errors;
