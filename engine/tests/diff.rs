@@ -174,7 +174,7 @@ SELECT lo_create(4001), lo_create(4002), lo_create(4003), lo_create(4004);
 "#;
 
 /// One change and what must be told of it.
-const CHANGES: [(&str, &[&str]); 49] = [
+const CHANGES: [(&str, &[&str]); 50] = [
     ("ALTER SCHEMA other OWNER TO class_owner", &["~ SCHEMA other"]),
     ("DROP SCHEMA gone", &["- SCHEMA gone"]),
     ("CREATE SCHEMA new", &["+ SCHEMA new"]),
@@ -189,6 +189,11 @@ const CHANGES: [(&str, &[&str]); 49] = [
     (
         "ALTER OPERATOR FAMILY s.family USING btree ADD OPERATOR 1 < (int4, int8)",
         &["~ OPERATOR FAMILY s.family USING btree"],
+    ),
+    (
+        "CREATE FUNCTION s.cmp(int4, numeric) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 0';
+         ALTER OPERATOR FAMILY integer_ops USING btree ADD FUNCTION 1 (int4, numeric) s.cmp(int4, numeric)",
+        &["+ FUNCTION s.cmp(integer, numeric)", "~ OPERATOR FAMILY pg_catalog.integer_ops USING btree"],
     ),
     ("DROP CAST (int AS s.mood)", &["- CAST (integer AS s.mood)"]),
     ("COMMENT ON COLLATION s.coll IS 'c'", &["~ COLLATION s.coll"]),
