@@ -9,6 +9,8 @@ pub enum Exit {
     Ok,
     /// Done, but something was not carried; it was reported by name.
     Losses,
+    /// Compared, and found different.
+    Differs,
     /// It failed.
     Failed(Kind),
 }
@@ -24,6 +26,7 @@ impl Exit {
         match self {
             Self::Ok => 0,
             Self::Losses => 3,
+            Self::Differs => 4,
             Self::Failed(kind) => match kind {
                 Kind::Usage => 2,
                 Kind::Source => 10,
@@ -50,6 +53,7 @@ mod tests {
             (Exit::Failed(Kind::Bug), 1),
             (Exit::Failed(Kind::Usage), 2),
             (Exit::Losses, 3),
+            (Exit::Differs, 4),
             (Exit::Failed(Kind::Source), 10),
             (Exit::Failed(Kind::Target), 11),
             (Exit::Failed(Kind::Store), 12),

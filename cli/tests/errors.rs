@@ -14,6 +14,10 @@ fn usage_errors_exit_2() {
         &["dump", "-j", "1000", "--repo", "/r", "-d", "x", "--explain-config"],
         &["restore", "--repo", "/r", "--if-exists", "-d", "x"],
         &["schema", "latest", "-d", "x", "--repo", "/r"],
+        &["diff", "--repo", "/r"],
+        &["diff", "latest", "--repo", "/r"],
+        &["diff", "a", "b", "-d", "x", "--repo", "/r"],
+        &["diff", "a", "b", "-s", "-a", "--repo", "/r"],
         &["init", "--repo", "/r", "--no-encryption", "--passphrase"],
     ] {
         home.run(args).expect(2);

@@ -2,7 +2,7 @@
 
 use crate::program::{Home, tests_folder};
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "",
     "init",
     "dump",
@@ -11,6 +11,7 @@ const VERBS: [&str; 16] = [
     "show",
     "cat",
     "schema",
+    "diff",
     "verify",
     "doctor",
     "key",

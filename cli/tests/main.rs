@@ -1,6 +1,8 @@
 //! The command line as a published interface: help, exit codes, JSON, refusals, settings.
 
+mod census;
 mod config;
+mod diff;
 mod errors;
 mod globals;
 mod help;

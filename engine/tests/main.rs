@@ -5,6 +5,7 @@
 
 mod attacker;
 mod connect;
+mod diff;
 mod differential;
 mod faults;
 mod key_files;

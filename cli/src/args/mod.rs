@@ -6,6 +6,7 @@
 pub mod cat;
 pub mod completions;
 pub mod connection;
+pub mod diff;
 pub mod doctor;
 pub mod dump;
 pub mod file;
@@ -64,6 +65,8 @@ pub enum Verb {
     Cat(cat::CatArgs),
     /// Print the DDL of a dump or of a live database
     Schema(schema::SchemaArgs),
+    /// Compare the schemas and rows of two dumps, or of a dump and a live database
+    Diff(diff::DiffArgs),
     /// Check a dump: stored bytes, contents, or against a live database
     Verify(verify::VerifyArgs),
     /// Find out what would get in the way of a dump or a restore

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use pgfreight_engine::connect::{self, ConnectArgs, ConnectOptions, PasswordPrompt};
 use pgfreight_engine::limits;
 use pgfreight_engine::plan::copy_format::CopyFormatChoice;
-use pgfreight_engine::run::options::{DumpOptions, RestoreOptions, VerifyOptions};
+use pgfreight_engine::run::options::{DiffOptions, DumpOptions, RestoreOptions, VerifyOptions};
 use pgfreight_engine::store::{AwsProfile, StoreConfig};
 use pgfreight_engine::{Error, Kind};
 use secrecy::SecretString;
 
 use super::connection::ConnectionArgs;
+use super::diff::DiffArgs;
 use super::dump::{CopyFormatArg, DumpArgs};
 use super::file::{OneOrMore, Placed};
 use super::merge::{Candidates, Layers, Origin};
@@ -409,6 +410,15 @@ pub fn restore_options(layers: &mut Layers<'_>, args: &RestoreArgs) -> Result<(R
         protected,
     };
     Ok((options, allow_losses))
+}
+
+/// Options of `diff`.
+///
+/// # Errors
+/// `Kind::Usage`.
+pub fn diff_options(layers: &mut Layers<'_>, args: &DiffArgs) -> Result<DiffOptions, Error> {
+    let jobs = jobs(layers, args.jobs, &None, DiffOptions::default().jobs)?;
+    Ok(DiffOptions { schema: !args.data_only, data: !args.schema_only, jobs })
 }
 
 /// Options of a verification.

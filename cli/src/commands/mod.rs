@@ -2,6 +2,7 @@
 
 mod cat;
 mod completions;
+mod diff;
 mod doctor;
 mod dump;
 mod init;
@@ -108,6 +109,7 @@ async fn dispatch(verb: &Verb, session: &Session<'_>, layers: &mut Layers<'_>) -
         Verb::Show(args) => show::run(args, session, layers).await,
         Verb::Cat(args) => cat::run(args, session, layers).await,
         Verb::Schema(args) => schema::run(args, session, layers).await,
+        Verb::Diff(args) => Box::pin(diff::run(args, session, layers)).await,
         Verb::Verify(args) => Box::pin(verify::run(args, session, layers)).await,
         Verb::Doctor(args) => doctor::run(args, session, layers).await,
         Verb::Key(args) => key::run(args, session, layers).await,

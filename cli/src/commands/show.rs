@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use pgfreight_engine::catalog::census::Count;
 use pgfreight_engine::run;
 use pgfreight_engine::run::inspect::{DumpView, EntrySummary};
 use pgfreight_engine::run::reader::Access;
@@ -36,7 +37,7 @@ fn head(view: &DumpView) -> String {
     let summary = &view.summary;
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(out, "{name:<12}{value}");
+        let _ = writeln!(out, "{name:<14}{value}");
     };
     line("dump", summary.dump.to_string());
     line("database", summary.database.clone().unwrap_or_default());
@@ -47,11 +48,30 @@ fn head(view: &DumpView) -> String {
     line("raw", text::bytes(summary.raw_bytes.unwrap_or_default()));
     line("stored", text::bytes(summary.stored_bytes));
     line("encrypted", if summary.encrypted { "yes" } else { "NO" }.to_owned());
+    if let Some(census) = &view.census {
+        line("catalog rows", counted(census.total()));
+    }
     line("signature", format!("{} ({})", summary.signature, summary.writer));
     if !view.options.is_empty() {
         line("options", view.options.join(" "));
     }
     out
+}
+
+/// What users made in the system catalogs, and what became of it; the JSON report has it for each catalog.
+fn counted(count: Count) -> String {
+    let mut text = format!(
+        "{} found: {} carried, {} parts of others",
+        text::count(count.found),
+        text::count(count.carried),
+        text::count(count.parts)
+    );
+    for (rows, what) in [(count.left_out, "left out by filters"), (count.missing(), "NOT CARRIED")] {
+        if rows > 0 {
+            let _ = write!(text, ", {} {what}", text::count(rows));
+        }
+    }
+    text
 }
 
 fn tables(view: &DumpView) -> String {

@@ -65,6 +65,8 @@ features! {
     IcuRules = 16,
     /// `SET STORAGE DEFAULT`.
     StorageDefault = 16,
+    /// `pg_get_viewdef` leaves out the name of a query's only table.
+    ShortViewColumns = 16,
     /// `NOT NULL` of a domain is a constraint with a name.
     DomainNotNullConstraints = 17,
     /// The locale provider `builtin`.

@@ -8,6 +8,7 @@
 pub mod access_method;
 pub mod acl;
 pub mod cast;
+pub mod census;
 pub mod class;
 pub mod collation;
 pub mod constraint;
@@ -43,6 +44,7 @@ pub mod view;
 use serde::{Deserialize, Serialize};
 
 pub use acl::{Acl, AclItem};
+pub use census::Census;
 pub use class::Class;
 pub use database::{Database, ServerFacts};
 pub use globals::Globals;
@@ -256,6 +258,9 @@ pub struct Catalog {
     /// The cluster's own objects, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<Globals>,
+    /// How many rows users made in the system catalogs, and what became of them; dumps of the first days have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub census: Option<Census>,
 }
 
 impl Catalog {

@@ -3,6 +3,7 @@
 use super::acl::difference;
 use super::draft::{Context, Draft};
 use super::{EntryKind, Section};
+use crate::catalog::default_acl::DefaultAcl;
 use crate::catalog::features::Feature;
 use crate::catalog::{Body, Object};
 use crate::sql::quote_ident;
@@ -10,17 +11,10 @@ use crate::sql::quote_ident;
 /// The entry of one role's default privileges for one kind of objects.
 pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     let (Body::DefaultAcl(body), Some(acl)) = (&object.body, &object.acl) else { return Vec::new() };
-    let (word, all): (_, &[&str]) = match body.kind.as_str() {
-        "r" => ("TABLES", &["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]),
-        "S" => ("SEQUENCES", &["SELECT", "USAGE", "UPDATE"]),
-        "f" => ("FUNCTIONS", &["EXECUTE"]),
-        "T" => ("TYPES", &["USAGE"]),
-        "n" => ("SCHEMAS", &["USAGE", "CREATE"]),
-        _ => ("LARGE OBJECTS", &["SELECT", "UPDATE"]),
-    };
+    let (word, all) = kind(body);
     let mut draft = Draft::new(object, "DEFAULT ACL", Section::PostData);
     draft.kind = EntryKind::Acl;
-    draft.name = format!("DEFAULT PRIVILEGES FOR {word}");
+    draft.name = title(body);
     if body.kind == "L" && !cx.has(Feature::LargeObjectDefaultPrivileges) {
         draft.losses.push(format!("{} of {}", draft.name, object.name));
         return vec![draft];
@@ -40,6 +34,23 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     if difference(&acl.initial, &acl.current).is_empty() { Vec::new() } else { vec![draft] }
 }
 
+/// `DEFAULT PRIVILEGES FOR TABLES`.
+pub(super) fn title(body: &DefaultAcl) -> String {
+    format!("DEFAULT PRIVILEGES FOR {}", kind(body).0)
+}
+
+/// What ALTER DEFAULT PRIVILEGES calls the objects, and what ALL means for them.
+fn kind(body: &DefaultAcl) -> (&'static str, &'static [&'static str]) {
+    match body.kind.as_str() {
+        "r" => ("TABLES", &["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]),
+        "S" => ("SEQUENCES", &["SELECT", "USAGE", "UPDATE"]),
+        "f" => ("FUNCTIONS", &["EXECUTE"]),
+        "T" => ("TYPES", &["USAGE"]),
+        "n" => ("SCHEMAS", &["USAGE", "CREATE"]),
+        _ => ("LARGE OBJECTS", &["SELECT", "UPDATE"]),
+    }
+}
+
 fn known<'a>(privileges: &[&'a str], draft: &mut Draft, cx: &Context<'_>) -> Vec<&'a str> {
     let has = |privilege: &&&str| **privilege != "MAINTAIN" || cx.has(Feature::MaintainPrivilege);
     let known: Vec<&str> = privileges.iter().filter(has).copied().collect();
@@ -52,7 +63,6 @@ fn known<'a>(privileges: &[&'a str], draft: &mut Draft, cx: &Context<'_>) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::default_acl::DefaultAcl;
     use crate::catalog::{Acl, AclItem, Class};
     use crate::ddl::sample::{drafts, object};
 

@@ -4,6 +4,7 @@ use super::Section;
 use super::draft::{Context, Draft};
 use super::relation::{keyword, name};
 use crate::catalog::function::RoutineKind;
+use crate::catalog::operator::Operator;
 use crate::catalog::typ::Type;
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::sql::quote_ident;
@@ -60,9 +61,7 @@ pub(super) fn identity(object: &Object, cx: &Context<'_>) -> Option<Identity> {
             ("TRANSFORM", format!("FOR {} LANGUAGE {}", transform.sql_type, quote_ident(&transform.language)))
         }
         Body::Operator(operator) => {
-            let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "NONE".to_owned());
-            let name = super::operator::operator_name(object);
-            ("OPERATOR", format!("{name} ({}, {})", side(&operator.left), side(&operator.right)))
+            ("OPERATOR", format!("{} ({})", super::operator::operator_name(object), operands(operator)))
         }
         Body::OperatorClass(class) => ("OPERATOR CLASS", using(object, &class.method)),
         Body::OperatorFamily(family) => ("OPERATOR FAMILY", using(object, &family.method)),
@@ -113,6 +112,55 @@ pub(super) fn tag(object: &Object) -> String {
         Body::Transform(transform) => format!("TRANSFORM FOR {} LANGUAGE {}", transform.sql_type, transform.language),
         _ => object.name.clone(),
     }
+}
+
+/// What two databases call the same object by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Label {
+    /// `TABLE`, `OPERATOR CLASS`, `USER MAPPING`, ….
+    pub kind: String,
+    /// Schema it lives in, unquoted.
+    pub schema: Option<String>,
+    /// Unquoted; with argument types, access method or parent where the name alone does not tell it from others.
+    pub name: String,
+}
+
+/// The label of an object, also of those that have no name in SQL; `None` for large objects, whose names are OIDs.
+pub(super) fn label(object: &Object, cx: &Context<'_>) -> Option<Label> {
+    let plain = |kind: &str, name| Some(Label { kind: kind.to_owned(), schema: object.schema.clone(), name });
+    let named = |name| plain(identity(object, cx)?.word, name);
+    match &object.body {
+        Body::LargeObject(_) => None,
+        Body::Default(_) => plain("DEFAULT", on(object, cx)),
+        Body::UserMapping(mapping) => {
+            plain("USER MAPPING", format!("{} SERVER {}", mapping.user.as_deref().unwrap_or("public"), mapping.server))
+        }
+        Body::DefaultAcl(body) => {
+            let role = object.owner.as_deref().unwrap_or(&object.name);
+            let schema = object.schema.as_ref().map_or_else(String::new, |schema| format!(" IN SCHEMA {schema}"));
+            Some(Label { kind: super::default_acl::title(body), schema: None, name: format!("OF {role}{schema}") })
+        }
+        // Its name as the server spells it has the schema in it.
+        Body::System(system) => Some(Label { kind: system.word.clone(), schema: None, name: system.identity.clone() }),
+        Body::OperatorClass(class) => named(format!("{} USING {}", object.name, class.method)),
+        Body::OperatorFamily(family) => named(format!("{} USING {}", object.name, family.method)),
+        Body::Operator(operator) => named(format!("{} ({})", object.name, operands(operator))),
+        Body::Cast(_) | Body::Transform(_) => named(identity(object, cx)?.name),
+        Body::Constraint(_) | Body::Trigger(_) | Body::Rule(_) | Body::Policy(_) => named(on(object, cx)),
+        _ => named(tag(object)),
+    }
+}
+
+/// `name ON table`, unquoted.
+fn on(object: &Object, cx: &Context<'_>) -> String {
+    let parent = object.parent.and_then(|id| cx.object(id));
+    parent.map_or_else(|| object.name.clone(), |parent| format!("{} ON {}", object.name, parent.name))
+}
+
+/// `left, right`; `NONE` stands for what is not there.
+fn operands(operator: &Operator) -> String {
+    let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "NONE".to_owned());
+    format!("{}, {}", side(&operator.left), side(&operator.right))
 }
 
 /// The relation whose filter decides about an object's comments, labels and privileges.

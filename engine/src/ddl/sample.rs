@@ -6,7 +6,7 @@ use super::draft::{Context, Draft};
 use crate::catalog::constraint::{Constraint, ConstraintRule};
 use crate::catalog::features::Features;
 use crate::catalog::table::{Column, ColumnDefault, Generated, NotNull, Table, TableKind};
-use crate::catalog::{Body, Class, Object, ObjectId};
+use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
 use crate::ids::{Oid, ServerVersion};
 
 pub(super) fn id(class: Class, oid: u32) -> ObjectId {
@@ -113,4 +113,9 @@ pub(super) fn sql(
     entries: fn(&Object, &Context<'_>) -> Vec<Draft>,
 ) -> Vec<String> {
     drafts(objects, of, major, entries).into_iter().flat_map(|draft| draft.create).collect()
+}
+
+/// A catalog of objects without dependencies, from an 18.
+pub(super) fn catalog(objects: Vec<Object>) -> Catalog {
+    Catalog { objects, edges: Vec::new(), ..crate::format::samples::contents().catalog }
 }

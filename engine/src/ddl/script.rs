@@ -129,7 +129,8 @@ fn file_name(name: &str) -> String {
     safe
 }
 
-fn is_schema(entry: &Entry) -> bool {
+/// Whether an entry is schema: no rows, positions or contents, not the database itself, no large object.
+pub fn is_schema(entry: &Entry) -> bool {
     match entry.kind {
         EntryKind::TableData
         | EntryKind::Blobs
@@ -156,9 +157,7 @@ fn write_entry(out: &mut String, entry: &Entry, settings: &mut Settings, secrets
     }
     let name = entry.schema.as_ref().map_or(entry.name.clone(), |schema| format!("{schema}.{}", entry.name));
     let _ = writeln!(out, "\n-- {} {}", entry.desc, name.replace(['\n', '\r'], " "));
-    for loss in &entry.losses {
-        let _ = writeln!(out, "-- not carried: {}", loss.replace(['\n', '\r'], " "));
-    }
+    write_losses(out, entry);
     let of_secret = |secrets: &BTreeSet<ObjectId>| entry.object.is_some_and(|id| secrets.contains(&id));
     if secrets.is_some_and(|secrets| entry.secret || of_secret(secrets)) {
         out.push_str("-- left out: holds a secret\n");
@@ -168,6 +167,24 @@ fn write_entry(out: &mut String, entry: &Entry, settings: &mut Settings, secrets
         out.push_str("-- left out: a failed CREATE INDEX CONCURRENTLY left it invalid on the source\n");
         return;
     }
+    write_statements(out, entry, settings);
+}
+
+/// An entry by itself, with secrets: what it loses, the settings it runs under, its statements.
+pub(super) fn single(entry: &Entry) -> String {
+    let mut out = String::new();
+    write_losses(&mut out, entry);
+    write_statements(&mut out, entry, &mut Settings::default());
+    out
+}
+
+fn write_losses(out: &mut String, entry: &Entry) {
+    for loss in &entry.losses {
+        let _ = writeln!(out, "-- not carried: {}", loss.replace(['\n', '\r'], " "));
+    }
+}
+
+fn write_statements(out: &mut String, entry: &Entry, settings: &mut Settings) {
     if entry.kind == EntryKind::Create && !entry.create.is_empty() {
         settings.apply(out, entry);
     }

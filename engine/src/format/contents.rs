@@ -288,6 +288,7 @@ impl Contents {
     pub fn capabilities(&self, encrypted: bool) -> Vec<String> {
         let mut names = super::capabilities(encrypted);
         names.extend(self.catalog.globals.is_some().then(|| super::GLOBALS.to_owned()));
+        names.extend((!self.catalog.planner_statistics.is_empty()).then(|| super::STATISTICS.to_owned()));
         names.sort();
         names
     }
@@ -401,6 +402,17 @@ mod tests {
         let globals = "\"globals\":{\"bootstrap\":\"postgres\",\"roles\":[{\"connection_limit\":-1,\"inherit\":true,";
         assert!(text.contains(globals), "{text}");
         assert_eq!(Contents::read(text.as_bytes()).unwrap(), contents);
+    }
+
+    #[test]
+    fn contents_without_a_census_are_read() {
+        let text = text(&samples::contents());
+        let from = text.find("\"census\":").unwrap();
+        let to = text.find("\"database\":").unwrap();
+        let older = format!("{}{}", &text[..from], &text[to..]);
+        let read = Contents::read(older.as_bytes()).unwrap();
+        assert_eq!(read.catalog.census, None);
+        assert_eq!(read.tables, samples::contents().tables);
     }
 
     #[test]

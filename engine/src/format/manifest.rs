@@ -295,14 +295,16 @@ mod tests {
     fn the_signed_form_is_fixed() {
         let text = String::from_utf8(file()).unwrap();
         assert!(
-            text.starts_with("{\"manifest\":{\"capabilities\":[\"age\",\"copy\",\"zstd\"],\"chunks\":[{\"id\":"),
+            text.starts_with(
+                "{\"manifest\":{\"capabilities\":[\"age\",\"census\",\"copy\",\"zstd\"],\"chunks\":[{\"id\":"
+            ),
             "{text}"
         );
         // Ed25519 is deterministic: same manifest, same key, same file.
         assert_eq!(text.as_bytes(), file());
         assert_eq!(
             blake3::hash(text.as_bytes()).to_hex().as_str(),
-            "e939b526a609a6b5139f6540ff4802d5f082322586658f3f3adea823db0a9732",
+            "19dc41698cf7f7fd9daacbf6240595cca8dc2cb1058c185de379fb0a65a9d5c4",
             "the stored form of a manifest changed: that is a new format version"
         );
     }
@@ -362,7 +364,8 @@ mod tests {
         let major = text.replace("\"major\":1", "\"major\":2");
         let error = read(major.as_bytes(), None).unwrap_err();
         assert!(error.to_string().contains("format version 2.0"), "{error}");
-        let capability = text.replace("[\"age\",\"copy\",\"zstd\"]", "[\"age\",\"columns\",\"copy\",\"zstd\"]");
+        let capability = text
+            .replace("[\"age\",\"census\",\"copy\",\"zstd\"]", "[\"age\",\"census\",\"columns\",\"copy\",\"zstd\"]");
         let error = read(capability.as_bytes(), None).unwrap_err();
         assert!(error.to_string().contains("\"columns\""), "{error}");
         assert_eq!(error.into_error(&samples::dump(1)).kind(), Kind::Format);

@@ -31,15 +31,18 @@ pub const CURRENT: FormatVersion = FormatVersion { major: 1, minor: 0 };
 
 /// Capabilities this library has, sorted. A file that needs another one is refused by that name. Any change of
 /// grammar after 1.0, even one more field, comes with a capability.
-pub const CAPABILITIES: &[&str] = &["age", "copy", GLOBALS, "zstd"];
+pub const CAPABILITIES: &[&str] = &["age", "census", "copy", GLOBALS, STATISTICS, "zstd"];
 
 /// The contents hold the cluster's own objects.
 pub const GLOBALS: &str = "globals";
 
+/// The contents hold the planner's statistics.
+pub const STATISTICS: &str = "statistics";
+
 /// What every dump of this version needs of its reader, sorted; [`contents::Contents::capabilities`] knows what one of them
 /// needs.
 pub fn capabilities(encrypted: bool) -> Vec<String> {
-    let needed = |name: &&&str| (encrypted || **name != "age") && **name != GLOBALS;
+    let needed = |name: &&&str| (encrypted || **name != "age") && ![GLOBALS, STATISTICS].contains(*name);
     CAPABILITIES.iter().filter(needed).map(|name| (*name).to_owned()).collect()
 }
 

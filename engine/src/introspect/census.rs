@@ -2,111 +2,238 @@
 //!
 //! Every row a user made, in every system catalog that has OIDs, is either an object of the model, a part of one
 //! (internal to it, member of an extension, a partition's copy), or named here. A catalog this version has never heard
-//! of is asked as well.
+//! of is asked as well. Rows that only stand in an object (enum labels, members of families and publications, parents,
+//! comments, labels, large objects) are counted against what the model has of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use tokio_postgres::Client;
 
 use super::IntrospectError;
+use super::census_questions::{self as questions, STANDING};
 use super::rows::rows;
+use crate::catalog::census::{Census, rows_of};
 use crate::catalog::{Class, Object, ObjectId, Unsupported};
 use crate::ids::Oid;
-
-/// Catalogs whose rows are no objects of a database: parts of other objects, or the cluster's.
-const NOT_COUNTED: [&str; 14] = [
-    "pg_amop",
-    "pg_amproc",
-    "pg_auth_members",
-    "pg_authid",
-    "pg_database",
-    "pg_enum",
-    "pg_largeobject",
-    "pg_largeobject_metadata",
-    "pg_parameter_acl",
-    "pg_publication_namespace",
-    "pg_publication_rel",
-    "pg_statistic_ext_data",
-    "pg_tablespace",
-    "pg_user_mapping",
-];
 
 #[derive(Deserialize)]
 struct CatalogRow {
     name: String,
+    strange: bool,
+    readable: bool,
 }
 
+/// Rows of a catalog of objects.
 #[derive(Deserialize)]
-struct Row {
+struct ObjectsRow {
     catalog: String,
+    own: Vec<u32>,
+    parts: Vec<u32>,
+    temporary: Vec<u32>,
+}
+
+/// Rows that stand in one object.
+#[derive(Deserialize)]
+struct StandingRow {
+    catalog: String,
+    owner: String,
     oid: u32,
+    rows: u64,
+    given: u64,
 }
 
 #[derive(Deserialize)]
 struct IdentityRow {
+    number: usize,
     class: Option<String>,
     identity: Option<String>,
-    catalog: String,
-    oid: u32,
 }
 
-/// Finds what the model lacks, in a deterministic order.
-pub async fn read(client: &Client, objects: &[Object]) -> Result<Vec<Unsupported>, IntrospectError> {
-    let catalogs = rows::<CatalogRow>(client, "system catalogs", CATALOGS).await?;
-    let asked = catalogs.iter().filter(|row| !NOT_COUNTED.contains(&row.name.as_str())).map(|row| question(&row.name));
-    let found = rows::<Row>(client, "the census", &asked.collect::<Vec<_>>().join(" UNION ALL ")).await?;
-    let known: HashSet<ObjectId> = objects.iter().map(|object| object.id).collect();
-    let missing: Vec<Row> = found.into_iter().filter(|row| !is_known(row, &known)).collect();
-    if missing.is_empty() {
-        return Ok(Vec::new());
+/// The books, and what does not appear in them yet.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    census: Census,
+    missing: Vec<Missing>,
+}
+
+/// Something nobody accounts for.
+#[derive(Debug, PartialEq, Eq)]
+enum Missing {
+    /// A row of a catalog of objects; `strange` if the server itself does not know that catalog.
+    Object { catalog: String, oid: u32, strange: bool },
+    /// So many rows of a catalog that stand in an object of another.
+    Rows { catalog: String, rows: u64, owner: String, oid: u32 },
+    /// A whole catalog that may not be read.
+    Unreadable { catalog: String },
+}
+
+/// Counts, and names what the model lacks, in a deterministic order.
+pub async fn read(client: &Client, objects: &[Object]) -> Result<(Census, Vec<Unsupported>), IntrospectError> {
+    name(client, count(client, objects).await?).await
+}
+
+/// Counts every row. Two questions besides the list of catalogs, sent at once.
+pub(super) async fn count(client: &Client, objects: &[Object]) -> Result<Counted, IntrospectError> {
+    let catalogs = rows::<CatalogRow>(client, "system catalogs", questions::CATALOGS).await?;
+    let known = |name: &str| catalogs.iter().any(|row| row.name == name);
+    let is_asked = |row: &&CatalogRow| !STANDING.contains(&row.name.as_str()) && is_readable(row);
+    let (ours, standing) =
+        (questions::objects(catalogs.iter().filter(is_asked).map(|row| &*row.name)), questions::standing(known));
+    let (ours, standing) = futures_util::try_join!(
+        rows::<ObjectsRow>(client, "the census", &ours),
+        rows::<StandingRow>(client, "the census", &standing)
+    )?;
+    Ok(balance(&catalogs, &ours, &standing, objects))
+}
+
+/// The catalog of user mappings is read by way of its view.
+fn is_readable(row: &CatalogRow) -> bool {
+    row.readable || row.name == "pg_user_mapping"
+}
+
+/// Holds what was found against the model.
+fn balance(catalogs: &[CatalogRow], found: &[ObjectsRow], standing: &[StandingRow], objects: &[Object]) -> Counted {
+    let model: HashMap<ObjectId, bool> = objects.iter().map(|object| (object.id, object.extension.is_some())).collect();
+    let unreadable = catalogs.iter().filter(|row| !is_readable(row) && !STANDING.contains(&row.name.as_str()));
+    let mut counted = Counted::default();
+    counted.missing.extend(unreadable.map(|row| Missing::Unreadable { catalog: row.name.clone() }));
+    for row in found {
+        let strange = catalogs.iter().any(|catalog| catalog.name == row.catalog && catalog.strange);
+        let count = counted.census.0.entry(row.catalog.clone()).or_default();
+        count.found = (row.own.len() + row.parts.len() + row.temporary.len()) as u64;
+        count.parts = row.temporary.len() as u64;
+        let of_others = row.parts.iter().map(|oid| (*oid, true));
+        for (oid, is_part) in row.own.iter().map(|oid| (*oid, false)).chain(of_others) {
+            match (id(&row.catalog, oid).and_then(|id| model.get(&id)), is_part) {
+                (Some(false), _) => count.carried += 1,
+                (Some(true), _) | (None, true) => count.parts += 1,
+                (None, false) => counted.missing.push(Missing::Object { catalog: row.catalog.clone(), oid, strange }),
+            }
+        }
     }
-    let list = missing.iter().map(|row| format!("('{}', {})", row.catalog, row.oid)).collect::<Vec<_>>();
+    let elsewhere = Elsewhere::new(found, &counted.missing);
+    let mut expected: HashMap<(&str, ObjectId), (u64, bool)> = HashMap::new();
+    for object in objects {
+        for rows in rows_of(object) {
+            let entry = expected.entry((rows.catalog, rows.owner)).or_default();
+            *entry = (entry.0 + rows.rows, object.extension.is_some());
+        }
+    }
+    for row in standing {
+        let count = counted.census.0.entry(row.catalog.clone()).or_default();
+        count.found += row.rows;
+        let owner = id(&row.owner, row.oid);
+        let given = owner.and_then(|id| model.get(&id)).is_some_and(|given| *given);
+        let expected = owner.and_then(|id| expected.get(&(row.catalog.as_str(), id)).copied());
+        let (carried, parts) = match expected {
+            _ if given => (0, row.rows),
+            Some((rows, true)) => (0, rows),
+            Some((rows, false)) => (rows.min(row.rows), 0),
+            None if elsewhere.has(row) => (0, row.rows),
+            None => (0, row.given),
+        };
+        count.carried += carried;
+        count.parts += parts;
+        let rows = row.rows.saturating_sub(carried + parts);
+        if rows > 0 {
+            let (catalog, owner) = (row.catalog.clone(), row.owner.clone());
+            counted.missing.push(Missing::Rows { catalog, rows, owner, oid: row.oid });
+        }
+    }
+    counted
+}
+
+fn id(catalog: &str, oid: u32) -> Option<ObjectId> {
+    Class::of_catalog(catalog).map(|class| ObjectId { class, oid: Oid(oid) })
+}
+
+/// Objects that are not in the model and yet accounted for.
+struct Elsewhere<'a> {
+    /// Nobody wants what is said of them, or it is named with them.
+    gone: HashSet<(&'a str, u32)>,
+    /// They come with others, and their own parts too; but what a person says of them does not.
+    parts: HashSet<(&'a str, u32)>,
+}
+
+impl<'a> Elsewhere<'a> {
+    fn new(found: &'a [ObjectsRow], missing: &[Missing]) -> Self {
+        let named: HashSet<(&str, u32)> = missing
+            .iter()
+            .filter_map(|missing| match missing {
+                Missing::Object { catalog, oid, .. } => Some((catalog.as_str(), *oid)),
+                _ => None,
+            })
+            .collect();
+        let (mut gone, mut parts) = (HashSet::new(), HashSet::new());
+        for row in found {
+            let catalog = row.catalog.as_str();
+            gone.extend(row.temporary.iter().map(|oid| (catalog, *oid)));
+            gone.extend(row.own.iter().filter(|oid| named.contains(&(catalog, **oid))).map(|oid| (catalog, *oid)));
+            parts.extend(row.parts.iter().map(|oid| (catalog, *oid)));
+        }
+        Self { gone, parts }
+    }
+
+    fn has(&self, row: &StandingRow) -> bool {
+        let owner = (row.owner.as_str(), row.oid);
+        let is_said = matches!(row.catalog.as_str(), "pg_description" | "pg_seclabel");
+        self.gone.contains(&owner) || !is_said && self.parts.contains(&owner)
+    }
+}
+
+/// Asks the server for the names of what is missing. Nothing else may be under way on the client: a class the server
+/// itself does not know makes it refuse the question.
+pub(super) async fn name(client: &Client, counted: Counted) -> Result<(Census, Vec<Unsupported>), IntrospectError> {
+    let Counted { census, missing } = counted;
+    let identities = identities(client, &missing).await?;
+    let mut unsupported: Vec<Unsupported> =
+        missing.iter().enumerate().map(|(number, missing)| named(missing, identities.get(&number))).collect();
+    unsupported.sort();
+    Ok((census, unsupported))
+}
+
+/// Class and identity by position, of those whose catalog the server can speak of.
+async fn identities(client: &Client, missing: &[Missing]) -> Result<HashMap<usize, IdentityRow>, IntrospectError> {
+    let asked = missing.iter().enumerate().filter_map(|(number, missing)| match missing {
+        Missing::Object { catalog, oid, strange: false } => Some((number, catalog, *oid)),
+        Missing::Rows { owner, oid, .. } if *oid != 0 => Some((number, owner, *oid)),
+        _ => None,
+    });
+    let list: Vec<String> =
+        asked.map(|(number, catalog, oid)| format!("({number}::int8, 'pg_catalog.{catalog}', {oid}::int8)")).collect();
+    if list.is_empty() {
+        return Ok(HashMap::new());
+    }
     let query = format!(
-        "SELECT x.type AS class, x.identity, v.catalog, v.oid FROM (VALUES {}) v(catalog, oid)
+        "SELECT v.number, x.type AS class, x.identity FROM (VALUES {}) v(number, catalog, oid)
           CROSS JOIN LATERAL pg_catalog.pg_identify_object(
-                ('pg_catalog.' || v.catalog)::pg_catalog.regclass, v.oid::pg_catalog.oid, 0) x
-          WHERE x.schema IS NULL OR x.schema !~ '^pg_(toast|temp)'",
+                v.catalog::pg_catalog.regclass, v.oid::pg_catalog.oid, 0) x",
         list.join(", ")
     );
-    let mut unsupported: Vec<Unsupported> =
-        rows::<IdentityRow>(client, "the census", &query).await?.into_iter().map(named).collect();
-    unsupported.sort();
-    Ok(unsupported)
+    client.batch_execute("SAVEPOINT census").await?;
+    let found = rows::<IdentityRow>(client, "the census", &query).await;
+    client.batch_execute("ROLLBACK TO SAVEPOINT census; RELEASE SAVEPOINT census").await?;
+    match found {
+        Ok(found) => Ok(found.into_iter().map(|row| (row.number, row)).collect()),
+        Err(IntrospectError::Query(error)) if error.as_db_error().is_some() => Ok(HashMap::new()),
+        Err(error) => Err(error),
+    }
 }
 
-/// Catalogs with OIDs, by name.
-const CATALOGS: &str = "SELECT c.relname AS name FROM pg_catalog.pg_class c
-   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid' AND a.attnum > 0
-  WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind = 'r' ORDER BY c.relname";
-
-/// The rows of a catalog that users made and that are no part of something else.
-fn question(catalog: &str) -> String {
-    let own = match catalog {
-        "pg_class" => "o.relnamespace <> 'pg_toast'::pg_catalog.regnamespace AND o.relpersistence <> 't'",
-        "pg_constraint" => "o.contype <> 't'",
-        "pg_trigger" => "NOT o.tgisinternal",
-        "pg_rewrite" => "o.rulename <> '_RETURN'",
-        "pg_namespace" => "o.nspname !~ '^pg_(toast|temp)'",
-        "pg_subscription" => {
-            "o.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d
-                           WHERE d.datname = pg_catalog.current_database())"
+fn named(missing: &Missing, identity: Option<&IdentityRow>) -> Unsupported {
+    let identified = identity.and_then(|row| row.identity.clone());
+    match missing {
+        Missing::Object { catalog, oid, .. } => Unsupported {
+            class: identity.and_then(|row| row.class.clone()).unwrap_or_else(|| catalog.clone()),
+            name: identified.unwrap_or_else(|| oid.to_string()),
+        },
+        Missing::Rows { catalog, rows, owner, oid } => {
+            let of = identified.unwrap_or_else(|| if *oid == 0 { owner.clone() } else { format!("{owner} {oid}") });
+            Unsupported { class: questions::word(catalog).to_owned(), name: format!("{rows} of {of}") }
         }
-        _ => "true",
-    };
-    format!(
-        "SELECT '{catalog}' AS catalog, o.oid::int8 AS oid FROM pg_catalog.{catalog} o
-          WHERE o.oid >= 16384 AND {own}
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-                             WHERE d.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass AND d.objid = o.oid
-                               AND d.objsubid = 0 AND d.deptype IN ('i', 'e', 'P', 'S'))"
-    )
-}
-
-fn is_known(row: &Row, known: &HashSet<ObjectId>) -> bool {
-    Class::of_catalog(&row.catalog).is_some_and(|class| known.contains(&ObjectId { class, oid: Oid(row.oid) }))
-}
-
-fn named(row: IdentityRow) -> Unsupported {
-    Unsupported { class: row.class.unwrap_or(row.catalog), name: row.identity.unwrap_or_else(|| row.oid.to_string()) }
+        Missing::Unreadable { catalog } => {
+            Unsupported { class: "system catalog".to_owned(), name: format!("{catalog}, which may not be read") }
+        }
+    }
 }

@@ -7,6 +7,7 @@ pub mod access_method;
 pub mod acl;
 pub mod cast;
 pub mod census;
+mod census_questions;
 pub mod collation;
 pub mod comment;
 pub mod constraint;
@@ -66,8 +67,10 @@ pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
         heads.apply(object);
     }
     sort(&mut objects);
-    let (edges, unsupported) = futures_util::try_join!(depend::read(client, &objects), census::read(client, &objects))?;
-    Ok(Catalog { server, database, objects, edges, unsupported, planner_statistics: Vec::new(), globals: None })
+    let (edges, counted) = futures_util::try_join!(depend::read(client, &objects), census::count(client, &objects))?;
+    let (census, unsupported) = census::name(client, counted).await?;
+    let (planner_statistics, globals, census) = (Vec::new(), None, Some(census));
+    Ok(Catalog { server, database, objects, edges, unsupported, planner_statistics, globals, census })
 }
 
 type Answer<'a> = BoxFuture<'a, Result<Vec<Object>, IntrospectError>>;

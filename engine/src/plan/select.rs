@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::pattern::{Pattern, PatternError};
 use crate::catalog::constraint::ConstraintRule;
-use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
+use crate::catalog::{Body, Catalog, Census, Class, Object, ObjectId};
 use crate::ddl::{Entry, EntryKind, Section};
 use crate::error::{Error as EngineError, Kind};
 
@@ -181,8 +181,14 @@ impl Selection {
         let edges = catalog.edges.iter().copied();
         let edges = edges.filter(|edge| known.contains(&edge.dependent) && known.contains(&edge.referenced)).collect();
         let mut unsupported = catalog.unsupported.clone();
+        let mut census = catalog.census.clone();
+        if let Some(census) = &mut census {
+            let left_out = catalog.objects.iter().filter(|object| !self.objects.contains(&object.id));
+            left_out.for_each(|object| census.leave_out(object));
+        }
         if !self.database {
             unsupported.clear();
+            census.iter_mut().for_each(Census::leave_out_the_missing);
         }
         let of_index = objects.iter().filter(|object| matches!(object.body, Body::Index(_)));
         let tables: HashMap<ObjectId, ObjectId> =
@@ -197,6 +203,7 @@ impl Selection {
             objects,
             edges,
             unsupported,
+            census,
         }
     }
 }
@@ -286,6 +293,9 @@ impl<'a> Choice<'a> {
             None => self.everything,
         };
         match object.id.class {
+            // Of what initdb made only what was changed is in the model; its schemas are nobody's choice.
+            _ if matches!(object.body, Body::System(_)) => self.everything,
+            Class::OperatorFamily if object.builtin => self.everything,
             Class::Relation if self.without.contains(&object.id) => false,
             Class::Relation if self.by_table => self.tables.contains(&object.id),
             Class::Extension => self.extensions.contains(&*object.name),

@@ -46,8 +46,28 @@ impl Reading {
 pub enum Comparison {
     /// Rows and fingerprint agree.
     Equal(Reading),
-    /// They do not, or the table cannot be read; one sentence.
-    Differs(String),
+    /// They do not.
+    Differs(Reading),
+    /// The table cannot be read; why, without its name.
+    Unread(String),
+}
+
+impl Comparison {
+    /// What is wrong with a table of a dump, in one sentence; `None` if nothing is.
+    pub fn problem(&self, table: &TableData) -> Option<String> {
+        let name = table.display_name();
+        match self {
+            Self::Equal(_) => None,
+            Self::Differs(reading) if reading.rows != table.rows => {
+                Some(format!("{name}: {} rows in the dump, {} in the database", table.rows, reading.rows))
+            }
+            Self::Differs(reading) => Some(format!(
+                "{name}: fingerprint {} in the dump, {} in the database ({} rows each)",
+                table.fingerprint, reading.fingerprint, table.rows
+            )),
+            Self::Unread(problem) => Some(format!("{name}: {problem}")),
+        }
+    }
 }
 
 struct Job {
@@ -133,7 +153,6 @@ async fn lane(readers: Arc<Readers>) -> Result<()> {
     loop {
         let Some(job) = locked(&readers.jobs).pop_front() else { return Ok(()) };
         let outcome = with_retries(&readers, &mut lane, &job).await?;
-        let name = readers.tables[job.table].display_name();
         match outcome {
             Ok(reading) => {
                 Counters::add(&readers.news.counters.rows, reading.rows);
@@ -141,7 +160,7 @@ async fn lane(readers: Arc<Readers>) -> Result<()> {
                     sum.add(reading);
                 }
             }
-            Err(problem) => locked(&readers.sums)[job.table] = Err(format!("{name}: {problem}")),
+            Err(problem) => locked(&readers.sums)[job.table] = Err(problem),
         }
     }
 }
@@ -224,17 +243,12 @@ fn framing(error: crate::seal::FramingError) -> Error {
 }
 
 fn judge(table: &TableData, sum: Result<Reading, String>) -> Comparison {
-    let name = table.display_name();
     match sum {
-        Err(problem) => Comparison::Differs(problem),
-        Ok(reading) if reading.rows != table.rows => {
-            Comparison::Differs(format!("{name}: {} rows in the dump, {} in the database", table.rows, reading.rows))
+        Err(problem) => Comparison::Unread(problem),
+        Ok(reading) if (reading.rows, reading.fingerprint) == (table.rows, table.fingerprint) => {
+            Comparison::Equal(reading)
         }
-        Ok(reading) if reading.fingerprint != table.fingerprint => Comparison::Differs(format!(
-            "{name}: fingerprint {} in the dump, {} in the database ({} rows each)",
-            table.fingerprint, reading.fingerprint, table.rows
-        )),
-        Ok(reading) => Comparison::Equal(reading),
+        Ok(reading) => Comparison::Differs(reading),
     }
 }
 

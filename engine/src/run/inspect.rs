@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::opened::OpenedDump;
 use super::reader::Access;
 use super::report::Loss;
+use crate::catalog::Census;
 use crate::error::Result;
 use crate::format::CopyFormat;
 use crate::format::contents::{Contents, DataKind};
@@ -214,6 +215,8 @@ pub struct DumpView {
     pub entries: Vec<EntrySummary>,
     /// What was not carried.
     pub losses: Vec<Loss>,
+    /// How many rows users made in the system catalogs, and what became of them; `None` in dumps of the first days.
+    pub census: Option<Census>,
 }
 
 /// Shows a dump.
@@ -231,6 +234,7 @@ pub async fn show(access: &Access, wanted: &str) -> Result<DumpView> {
         tables: tables(&manifest, &contents),
         entries: contents.entries.iter().map(entry).collect(),
         losses: contents.header.losses.iter().map(loss).collect(),
+        census: contents.catalog.census.clone(),
     })
 }
 

@@ -156,6 +156,23 @@ impl Default for RestoreOptions {
     }
 }
 
+/// Options of a comparison.
+#[derive(Clone, Debug)]
+pub struct DiffOptions {
+    /// Compare schemas.
+    pub schema: bool,
+    /// Compare rows, positions of sequences and contents of materialized views.
+    pub data: bool,
+    /// Tables of a live database read at a time.
+    pub jobs: usize,
+}
+
+impl Default for DiffOptions {
+    fn default() -> Self {
+        Self { schema: true, data: true, jobs: 4 }
+    }
+}
+
 /// Options of a verification.
 #[derive(Clone, Debug)]
 pub struct VerifyOptions {

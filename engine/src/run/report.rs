@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::catalog::Unsupported;
 use crate::ids::DumpId;
 
 /// Something that was not carried (promise 10).
@@ -13,6 +14,17 @@ pub struct Loss {
     pub name: String,
     /// Why.
     pub reason: String,
+}
+
+impl Loss {
+    /// An object the model has no place for.
+    pub(super) fn unsupported(object: &Unsupported) -> Self {
+        Self {
+            class: object.class.clone(),
+            name: object.name.clone(),
+            reason: "this version does not carry objects of this class".to_owned(),
+        }
+    }
 }
 
 /// A committed dump.

@@ -3,9 +3,9 @@
 use super::opened::OpenedDump;
 use super::report::Loss;
 use crate::catalog::Catalog;
-use crate::connect::ConnectOptions;
+use crate::connect::{ConnectOptions, Role};
 use crate::ddl::{self, Dialect, Entry, Toc, script};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::introspect::{self, Features, IntrospectError};
 use crate::source::holder::Holder;
 use crate::source::lane::LaneOptions;
@@ -59,27 +59,29 @@ pub async fn of_database(connect: &ConnectOptions, role: Option<String>, globals
     let read = read(&reader, Features::of(holder.version()), globals).await;
     drop(reader);
     holder.cancel().await;
-    let catalog = read.map_err(|error| Error::new(Kind::Source, "the schema cannot be read").because(error))?;
+    let catalog = read?;
     let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
-    let mut losses: Vec<Loss> = catalog
-        .unsupported
-        .iter()
-        .map(|lost| Loss {
-            class: lost.class.clone(),
-            name: lost.name.clone(),
-            reason: "this version does not carry objects of this class".to_owned(),
-        })
-        .collect();
+    let mut losses: Vec<Loss> = catalog.unsupported.iter().map(Loss::unsupported).collect();
     losses.extend(toc.entries.iter().flat_map(losses_of));
     Ok(SchemaText { toc, losses })
 }
 
-async fn read(reader: &CatalogReader, features: Features, globals: bool) -> Result<Catalog, IntrospectError> {
-    let mut catalog = introspect::read(reader.client()).await?;
+async fn read(reader: &CatalogReader, features: Features, globals: bool) -> Result<Catalog> {
+    let mut catalog = catalog(reader).await?;
     if globals {
-        catalog.globals = Some(introspect::globals::read(reader.client(), &features, false).await?);
+        let read = introspect::globals::read(reader.client(), &features, false).await;
+        catalog.globals = Some(read.map_err(unreadable)?);
     }
     Ok(catalog)
+}
+
+/// The model of what a session sees.
+pub(super) async fn catalog(reader: &CatalogReader) -> Result<Catalog> {
+    introspect::read(reader.client()).await.map_err(unreadable)
+}
+
+fn unreadable(error: IntrospectError) -> Error {
+    error.of(Role::Source).context("the schema cannot be read")
 }
 
 fn losses_of(entry: &Entry) -> Vec<Loss> {

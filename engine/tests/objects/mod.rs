@@ -2,7 +2,8 @@
 
 mod samples;
 
-use pgfreight_engine::catalog::{Catalog, Class};
+use pgfreight_engine::catalog::typ::Type;
+use pgfreight_engine::catalog::{Body, Catalog, Class};
 use pgfreight_engine::ddl::{self, Dialect, EntryKind, Toc};
 use pgfreight_engine::ids::ServerVersion;
 use pgfreight_engine::introspect;
@@ -211,11 +212,96 @@ async fn the_census_names_what_the_model_lacks() {
     };
     assert_eq!(named(&catalog.unsupported), ["function pg_catalog.objects_mine()"]);
     let client = database.client().await;
+    client.batch_execute("BEGIN; SET search_path = ''").await.unwrap();
     let forgotten = |class| catalog.objects.iter().filter(|o| o.id.class != class).cloned().collect::<Vec<_>>();
-    let casts = introspect::census::read(&client, &forgotten(Class::Cast)).await.unwrap();
+    let (census, casts) = introspect::census::read(&client, &forgotten(Class::Cast)).await.unwrap();
+    assert_eq!((census.0["pg_cast"].missing(), census.total().missing()), (1, 2));
     assert_eq!(named(&casts)[0], "cast (integer AS pg_catalog.\"char\"[])");
-    let constraints = introspect::census::read(&client, &forgotten(Class::Constraint)).await.unwrap();
+    let (_, constraints) = introspect::census::read(&client, &forgotten(Class::Constraint)).await.unwrap();
     assert!(named(&constraints).contains(&"table constraint t_pkey on public.t".to_owned()), "{constraints:?}");
+}
+
+/// Rows that only stand in an object are counted against what the model has of them.
+#[tokio::test]
+async fn the_census_names_what_an_object_lacks() {
+    let database = Cluster::shared(18).database("objects_standing");
+    database.execute(
+        r#"CREATE TYPE mood AS ENUM ('a', 'b', 'c'); CREATE TYPE pair AS (a int); CREATE TABLE parent (a int);
+        CREATE TABLE child () INHERITS (parent); CREATE PUBLICATION pub FOR TABLE parent, TABLES IN SCHEMA public;
+        COMMENT ON COLUMN pair.a IS 'c'; COMMENT ON TABLE parent IS 'c'; COMMENT ON COLUMN parent.a IS 'd';
+        CREATE OPERATOR FAMILY family USING btree;
+        ALTER OPERATOR FAMILY family USING btree ADD OPERATOR 1 < (int4, int4), FUNCTION 1 (int4, int4) btint4cmp(int4, int4);
+        CREATE OPERATOR CLASS class FOR TYPE int4 USING btree FAMILY family AS OPERATOR 3 =;
+        CREATE FOREIGN DATA WRAPPER w; CREATE SERVER srv FOREIGN DATA WRAPPER w; CREATE USER MAPPING FOR PUBLIC SERVER srv;
+        SELECT lo_create(4001), lo_create(4002); CREATE VIEW v AS SELECT 1 AS a"#,
+    );
+    let client = database.client().await;
+    client.batch_execute("BEGIN; SET search_path = ''").await.unwrap();
+    let catalog = introspect::read(&client).await.unwrap();
+    assert_eq!(catalog.unsupported, []);
+    let total = catalog.census.unwrap().total();
+    assert!(total.missing() == 0 && total.left_out == 0 && total.carried > 20 && total.parts > 5, "{total:?}");
+    let mut objects = catalog.objects;
+    objects.retain(|object| !matches!(object.body, Body::UserMapping(_)));
+    for object in &mut objects {
+        object.comment = None;
+        object.column_comments.clear();
+        match &mut object.body {
+            Body::Type(Type::Enum { labels }) => labels.truncate(1),
+            Body::Table(table) => table.parents.clear(),
+            Body::Publication(publication) => {
+                publication.tables.clear();
+                publication.schemas.clear();
+            }
+            Body::OperatorFamily(family) => family.members.clear(),
+            Body::OperatorClass(class) => class.members.clear(),
+            Body::LargeObject(batch) => batch.oids.truncate(1),
+            _ => {}
+        }
+    }
+    let (census, unsupported) = introspect::census::read(&client, &objects).await.unwrap();
+    let named: Vec<String> = unsupported.iter().map(|lost| format!("{}: {}", lost.class, lost.name)).collect();
+    let expected = [
+        "comment: 1 of public.pair",
+        "comment: 2 of public.parent",
+        "enum label: 2 of public.mood",
+        "large object: 1 of pg_largeobject",
+        "operator family function: 1 of public.family USING btree",
+        "operator family operator: 1 of public.class USING btree",
+        "operator family operator: 1 of public.family USING btree",
+        "parent: 1 of public.child",
+        "published schema: 1 of pub",
+        "published table: 2 of pub",
+        "user mapping: public on server srv",
+    ];
+    assert_eq!(named, expected);
+    assert_eq!(census.total().missing(), 14);
+    // A comment that no statement of ours carries is no part of anything.
+    database.execute("COMMENT ON RULE \"_RETURN\" ON v IS 'c'");
+    let client = database.client().await;
+    client.batch_execute("BEGIN; SET search_path = ''").await.unwrap();
+    let catalog = introspect::read(&client).await.unwrap();
+    assert_eq!(catalog.unsupported.len(), 1, "{:?}", catalog.unsupported);
+    assert_eq!(catalog.unsupported[0].name, "1 of \"_RETURN\" on public.v");
+}
+
+/// What lives no longer than a session is nobody's loss.
+#[tokio::test]
+async fn temporary_things_of_others_are_no_losses() {
+    let database = Cluster::shared(18).database("objects_temporary");
+    let other = database.client().await;
+    let temporary = "CREATE TEMP TABLE t (id serial PRIMARY KEY, a text DEFAULT 'x' CHECK (a <> ''), b int REFERENCES t);
+        CREATE TEMP VIEW v AS SELECT 1 AS a; CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION pg_temp.f(); COMMENT ON TABLE t IS 'c';
+        CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING; CREATE POLICY p ON t; CREATE STATISTICS pg_temp.s ON id, a FROM t;
+        CREATE TYPE pg_temp.mood AS ENUM ('a'); CREATE DOMAIN pg_temp.d AS int CHECK (VALUE > 0);
+        CREATE TEMP TABLE child () INHERITS (t); COMMENT ON CONSTRAINT t_pkey ON t IS 'c'; COMMENT ON COLUMN v.a IS 'c'";
+    other.batch_execute(temporary).await.unwrap();
+    let catalog = read(&database).await;
+    assert_eq!(catalog.unsupported, []);
+    let total = catalog.census.unwrap().total();
+    assert!(total.parts == total.found && total.found > 20, "{total:?}");
+    other.batch_execute("SELECT 1").await.unwrap();
 }
 
 /// Who may not see a secret reads everything else, and the missing parts are named.
@@ -232,7 +318,7 @@ async fn an_ordinary_role_reads_all_but_secrets() {
     let url = cluster.url_for(role.name(), None, database.name());
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
-    client.batch_execute("SET search_path = ''").await.unwrap();
+    client.batch_execute("BEGIN; SET search_path = ''").await.unwrap();
     let catalog = introspect::read(&client).await;
     database.execute("DROP SUBSCRIPTION objects_plain");
     drop(client);

@@ -38,7 +38,8 @@ fn catalog(objects: Vec<Object>, edges: Vec<Edge>) -> Catalog {
         labels: Vec::new(),
         settings: Vec::new(),
     };
-    Catalog { server, database, objects, edges, unsupported: Vec::new(), planner_statistics: Vec::new(), globals: None }
+    let (planner_statistics, globals, census) = (Vec::new(), None, None);
+    Catalog { server, database, objects, edges, unsupported: Vec::new(), planner_statistics, globals, census }
 }
 
 fn needs(dependent: ObjectId, referenced: ObjectId) -> Edge {

@@ -9,6 +9,7 @@ use crate::catalog::function::Function;
 use crate::catalog::index::Index;
 use crate::catalog::schema::Schema;
 use crate::catalog::sequence::{OwnedBy, Sequence};
+use crate::catalog::system::System;
 use crate::catalog::table::{Table, TableKind};
 use crate::catalog::typ::Type;
 use crate::ddl::{Dialect, Toc, write};
@@ -134,6 +135,7 @@ fn catalog() -> Catalog {
         object(id(Class::Extension, 60), None, "ext", Body::Extension(extension)),
         object(id(Class::Type, 70), Some("a"), "mood", Body::Type(Type::Enum { labels: Vec::new() })),
         object(id(Class::Function, 80), Some("b"), "f", Body::Function(Function::default())),
+        object(id(Class::Function, 90), Some("pg_catalog"), "pg_sleep", Body::System(System::default())),
         table(1, "a", "orders", &[]),
         table(2, "a", "users", &[]),
         table(3, "b", "orders", &[]),
@@ -153,6 +155,7 @@ fn catalog() -> Catalog {
         unsupported: Vec::new(),
         planner_statistics: Vec::new(),
         globals: None,
+        census: None,
     }
 }
 

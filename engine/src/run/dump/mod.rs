@@ -40,7 +40,6 @@ use super::cpu_pool::CpuPool;
 use super::options::{DumpOptions, Surroundings};
 use super::report::{DumpReport, Loss};
 use crate::catalog::features::Features;
-use crate::catalog::{Catalog, Unsupported};
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -246,7 +245,7 @@ impl Run<'_> {
         };
         let plan = survey.plan().await?;
         let selected = selection.reduce(&catalog);
-        let losses = losses(&selected);
+        let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
         Ok(Surveyed { selected, selection, losses, plan })
     }
 
@@ -315,15 +314,6 @@ impl Run<'_> {
     fn phase(&self, name: &'static str) {
         self.around.news.tell(Event::Phase { name });
     }
-}
-
-fn losses(catalog: &Catalog) -> Vec<Loss> {
-    let loss = |object: &Unsupported| Loss {
-        class: object.class.clone(),
-        name: object.name.clone(),
-        reason: "this version does not carry objects of this class".to_owned(),
-    };
-    catalog.unsupported.iter().map(loss).collect()
 }
 
 /// Ends an attempt whose lanes have copied everything: the last small chunks are stored, and the locks have held.

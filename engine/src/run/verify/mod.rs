@@ -64,15 +64,13 @@ pub async fn database(
     plan(dump, around);
     let compared = fingerprint::compare(database, tables, encoding, options.jobs, around).await?;
     let mut report = empty(&dump.manifest, "database");
-    for comparison in compared {
-        match comparison {
-            Comparison::Equal(reading) => {
-                report.tables += 1;
-                report.rows += reading.rows;
-                report.raw_bytes += reading.raw;
-            }
-            Comparison::Differs(problem) => report.problems.push(problem),
+    for (comparison, table) in compared.iter().zip(&dump.contents.tables) {
+        if let Comparison::Equal(reading) = comparison {
+            report.tables += 1;
+            report.rows += reading.rows;
+            report.raw_bytes += reading.raw;
         }
+        report.problems.extend(comparison.problem(table));
     }
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
