@@ -11,9 +11,10 @@ use thiserror::Error;
 use super::pattern::{Pattern, PatternError};
 use crate::catalog::constraint::ConstraintRule;
 use crate::catalog::{Body, Catalog, Census, Class, Object, ObjectId};
-use crate::ddl::{Entry, EntryKind, Section};
+use crate::ddl::{Entry, EntryKind, Section, Toc};
 use crate::error::{Error as EngineError, Kind};
 
+use super::select_entries::Homes;
 pub use super::select_entries::RestoreFilters;
 
 /// What a dump carries, named after pg_dump's options. Patterns follow [`super::pattern`].
@@ -140,8 +141,13 @@ impl Selection {
         Ok(selection)
     }
 
-    /// Whether an entry of the catalog's table of contents is carried.
-    pub fn keeps(&self, entry: &Entry) -> bool {
+    /// The entries of the catalog's table of contents that are carried.
+    pub fn kept(&self, toc: Toc) -> Vec<Entry> {
+        let homes = Homes::of(&toc);
+        toc.entries.into_iter().filter(|entry| self.keeps(entry, homes.section(entry))).collect()
+    }
+
+    fn keeps(&self, entry: &Entry, section: Section) -> bool {
         // Whoever asks for the cluster's objects gets all of them, whatever else is chosen.
         if entry.is_about_cluster() {
             return true;
@@ -149,14 +155,14 @@ impl Selection {
         let Some(id) = entry.object else {
             return match entry.kind {
                 EntryKind::Blobs => self.large_objects,
-                _ => self.database && self.sections.contains(&entry.section),
+                _ => self.database && self.sections.contains(&section),
             };
         };
         let data = match entry.kind {
             EntryKind::TableData | EntryKind::SequenceSet | EntryKind::Refresh => self.data.contains(&id),
             _ => true,
         };
-        data && self.objects.contains(&id) && self.sections.contains(&entry.section)
+        data && self.objects.contains(&id) && self.sections.contains(&section)
     }
 
     /// The catalog a dump with this selection stores: what is carried, and, as given by somebody else, what the carried

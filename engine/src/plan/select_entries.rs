@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::pattern::Pattern;
 use super::select::SelectError;
-use crate::catalog::ObjectId;
+use crate::catalog::{Class, ObjectId};
 use crate::ddl::{Entry, EntryKind, Section, Toc};
 
 /// What a restore carries, named after pg_restore's options. Names match exactly or, as an extension, by pattern.
@@ -44,7 +44,7 @@ pub struct RestoreFilters {
 /// Numbers of the entries that filters keep, in table of contents order, or in the order of the list file.
 pub fn select_entries(toc: &Toc, filters: &RestoreFilters) -> Result<Vec<u32>, SelectError> {
     let names = Names::new(toc, filters)?;
-    let homes = home_sections(toc);
+    let homes = Homes::of(toc);
     let keep = |entry: &&Entry| names.keeps(entry) && keeps_section(entry, &homes, filters);
     let kept: BTreeSet<u32> = toc.entries.iter().filter(keep).map(|entry| entry.id).collect();
     names.check(filters)?;
@@ -203,22 +203,33 @@ fn with_owned_sequences(toc: &Toc, mut relations: BTreeSet<ObjectId>) -> BTreeSe
     relations
 }
 
-/// The section that options speak of: privileges belong to what they are about, whenever they run.
-fn home_sections(toc: &Toc) -> HashMap<ObjectId, Section> {
-    let mut homes = HashMap::new();
-    for entry in toc.entries.iter().filter(|entry| entry.kind == EntryKind::Create) {
-        if let Some(id) = entry.object {
-            homes.entry(id).or_insert(entry.section);
+/// The sections that options speak of: privileges belong to what they are about, whenever they run.
+#[derive(Debug)]
+pub(super) struct Homes(HashMap<ObjectId, Section>);
+
+impl Homes {
+    pub(super) fn of(toc: &Toc) -> Self {
+        let mut homes = HashMap::new();
+        for entry in toc.entries.iter().filter(|entry| entry.kind == EntryKind::Create) {
+            if let Some(id) = entry.object {
+                homes.entry(id).or_insert(entry.section);
+            }
+        }
+        Self(homes)
+    }
+
+    pub(super) fn section(&self, entry: &Entry) -> Section {
+        match (entry.kind, entry.object) {
+            (EntryKind::Acl, Some(id)) if id.class != Class::DefaultAcl => {
+                self.0.get(&id).copied().unwrap_or(Section::PreData)
+            }
+            _ => entry.section,
         }
     }
-    homes
 }
 
-fn keeps_section(entry: &Entry, homes: &HashMap<ObjectId, Section>, filters: &RestoreFilters) -> bool {
-    let home = match (entry.kind, entry.object) {
-        (EntryKind::Acl, Some(id)) => homes.get(&id).copied().unwrap_or(Section::PreData),
-        _ => entry.section,
-    };
+fn keeps_section(entry: &Entry, homes: &Homes, filters: &RestoreFilters) -> bool {
+    let home = homes.section(entry);
     // Large objects are data, even those of their entries that create them.
     let data = home == Section::Data || entry.kind == EntryKind::Refresh;
     let wanted = filters.sections.is_empty() || filters.sections.contains(&home);

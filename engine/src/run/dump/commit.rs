@@ -99,8 +99,7 @@ impl Commit<'_> {
     fn contents(&self, tables: Vec<TableData>, losses: &[Loss]) -> Result<Contents> {
         let catalog = self.surveyed.selected.clone();
         let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
-        let selection = &self.surveyed.selection;
-        let entries = toc.entries.into_iter().filter(|entry| selection.keeps(entry)).collect();
+        let entries = self.surveyed.selection.kept(toc);
         let header = Header {
             dump: self.run.dump.clone(),
             snapshot: self.hall.holder.snapshot().to_owned(),

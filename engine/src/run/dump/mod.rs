@@ -177,7 +177,7 @@ impl Run<'_> {
             version: holder.version().to_string(),
             database: self.lanes.connect.database().to_owned(),
         });
-        let surveyed = match stoppable(self.around, self.survey(&holder, &reader, known)).await {
+        let surveyed = match stoppable(self.around, Box::pin(self.survey(&holder, &reader, known))).await {
             Ok(surveyed) => surveyed,
             Err(error) => {
                 holder.cancel().await;
