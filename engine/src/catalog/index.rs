@@ -7,7 +7,7 @@ use super::ObjectId;
 /// An index of a table or materialized view (its parent).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Index {
-    /// `pg_get_indexdef`.
+    /// `pg_get_indexdef`; empty where a constraint makes the index.
     pub definition: String,
     /// The constraint whose index this is. Such an index is made by that constraint's entry and has none of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -58,7 +58,11 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     let draft = match &constraint.rule {
         ConstraintRule::NotNull { column } => body.columns.iter().find(|c| c.name == *column).and_then(|column| {
             let not_null = column.not_null.as_ref()?;
-            not_null_apart(object, table, (column, not_null), cx)
+            match not_null.local {
+                true => not_null_apart(object, table, (column, not_null), cx),
+                false if partition || not_null.not_valid => None,
+                false => validate(object, table, body, cx),
+            }
         }),
         // A partition's or child's copy comes and goes with the original.
         ConstraintRule::Check { .. } if is_inline(object, constraint, cx) => {
@@ -133,8 +137,8 @@ fn check_apart(object: &Object, constraint: &Constraint, table: &Object, cx: &Co
     draft
 }
 
-/// A child made after its parent's check became `NOT VALID` has a valid copy of it, which the parent's entry will make
-/// not valid. Validating it reads the child once.
+/// A child made after its parent's constraint became `NOT VALID` has a valid copy of it, which the parent's entry will make
+/// not valid. Validating it reads the child once. Before 18 there is no such not-null constraint to validate.
 fn validate(object: &Object, table: &Object, body: &Table, cx: &Context<'_>) -> Option<Draft> {
     let waits = |parent: &ObjectId| {
         cx.children(*parent).iter().find(|other| {
@@ -145,7 +149,10 @@ fn validate(object: &Object, table: &Object, body: &Table, cx: &Context<'_>) -> 
     let original = body.parents.iter().find_map(waits)?;
     let mut draft = part(Draft::new(object, "CHECK CONSTRAINT", Section::PostData), table);
     let validate = format!("VALIDATE CONSTRAINT {}", quote_ident(&object.name));
-    draft.create.push(format!("{} {} {validate}", alter(table), name(table)));
+    let is_not_null = matches!(&object.body, Body::Constraint(Constraint { rule: ConstraintRule::NotNull { .. }, .. }));
+    if !is_not_null || cx.has(Feature::NotNullConstraints) {
+        draft.create.push(format!("{} {} {validate}", alter(table), name(table)));
+    }
     draft.locks = vec![(table.id, LockKind::Exclusive)];
     draft.after.extend([table.id, original.id]);
     Some(draft)
@@ -160,7 +167,7 @@ fn not_null_apart(
     cx: &Context<'_>,
 ) -> Option<Draft> {
     let can_be_apart = not_null.not_valid || not_null.no_inherit && column.identity.is_none();
-    if !can_be_apart || !not_null.local {
+    if !can_be_apart {
         return None;
     }
     if is_plain_not_null(column, not_null, cx) {

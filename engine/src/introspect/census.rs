@@ -70,11 +70,25 @@ enum Missing {
 
 /// Counts, and names what the model lacks, in a deterministic order.
 pub async fn read(client: &Client, objects: &[Object]) -> Result<(Census, Vec<Unsupported>), IntrospectError> {
-    name(client, count(client, objects).await?).await
+    name(client, ask(client).await?.balance(objects)).await
+}
+
+/// Every row that is counted, before anything is held against it.
+pub(super) struct Found {
+    catalogs: Vec<CatalogRow>,
+    objects: Vec<ObjectsRow>,
+    standing: Vec<StandingRow>,
+}
+
+impl Found {
+    /// Holds what was found against the model.
+    pub(super) fn balance(&self, objects: &[Object]) -> Counted {
+        balance(&self.catalogs, &self.objects, &self.standing, objects)
+    }
 }
 
 /// Counts every row. Two questions besides the list of catalogs, sent at once.
-pub(super) async fn count(client: &Client, objects: &[Object]) -> Result<Counted, IntrospectError> {
+pub(super) async fn ask(client: &Client) -> Result<Found, IntrospectError> {
     let catalogs = rows::<CatalogRow>(client, "system catalogs", questions::CATALOGS).await?;
     let known = |name: &str| catalogs.iter().any(|row| row.name == name);
     let is_asked = |row: &&CatalogRow| !STANDING.contains(&row.name.as_str()) && is_readable(row);
@@ -84,7 +98,7 @@ pub(super) async fn count(client: &Client, objects: &[Object]) -> Result<Counted
         rows::<ObjectsRow>(client, "the census", &ours),
         rows::<StandingRow>(client, "the census", &standing)
     )?;
-    Ok(balance(&catalogs, &ours, &standing, objects))
+    Ok(Found { catalogs, objects: ours, standing })
 }
 
 /// The catalog of user mappings is read by way of its view.

@@ -31,9 +31,10 @@ pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, I
                 {period} AS period, {nulls_not_distinct} AS nulls_not_distinct,
                 con.confmatchtype = 'f' AS match_full, con.confupdtype::text AS on_update,
                 con.confdeltype::text AS on_delete,
-                ARRAY(SELECT a.attname FROM generate_series(i.indnkeyatts, i.indnatts - 1) k
-                        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]
-                       ORDER BY k) AS include,
+                CASE WHEN i.indnatts > i.indnkeyatts THEN
+                     ARRAY(SELECT a.attname FROM generate_series(i.indnkeyatts, i.indnatts - 1) k
+                             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]
+                            ORDER BY k) END AS include,
                 ic.reloptions AS index_options
            FROM pg_constraint con
            JOIN pg_class c ON c.oid = con.conrelid
@@ -41,11 +42,10 @@ pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, I
            LEFT JOIN pg_index i ON con.contype IN ('p', 'u', 'x') AND i.indexrelid = con.conindid
            LEFT JOIN pg_class ic ON ic.oid = i.indexrelid
           WHERE {USER_RELATION} AND con.contype IN ('c', 'n', 'p', 'u', 'x', 'f')
-            AND NOT (con.contype = 'f' AND con.conparentid <> 0)
-          ORDER BY n.nspname, c.relname, con.conname",
-        columns = names("con.conkey", "con.conrelid"),
-        referenced = names("con.confkey", "con.confrelid"),
-        deleted = names(delete_columns, "con.conrelid"),
+            AND NOT (con.contype = 'f' AND con.conparentid <> 0)",
+        columns = names("con.conkey", "con.conrelid", "NOT IN ('c', 'x')"),
+        referenced = names("con.confkey", "con.confrelid", "= 'f'"),
+        deleted = names(delete_columns, "con.conrelid", "= 'f'"),
     );
     let mut triggers = triggers(client).await?;
     let rows = client.query(&sql, &[]).await?;
@@ -71,12 +71,18 @@ async fn triggers(client: &Client) -> Result<HashMap<u32, Vec<EnforcingTrigger>>
     Ok(triggers)
 }
 
-/// Names of the columns whose numbers stand in an array, in its order.
-fn names(numbers: &str, relation: &str) -> String {
+/// Names of the columns whose numbers stand in an array, in its order, for constraints of some kinds.
+fn names(numbers: &str, relation: &str, kinds: &str) -> String {
     format!(
-        "ARRAY(SELECT a.attname FROM unnest({numbers}) WITH ORDINALITY AS k (number, place)
-                 JOIN pg_attribute a ON a.attrelid = {relation} AND a.attnum = k.number ORDER BY k.place)"
+        "CASE WHEN con.contype {kinds} THEN
+              ARRAY(SELECT a.attname FROM unnest({numbers}) WITH ORDINALITY AS k (number, place)
+                      JOIN pg_attribute a ON a.attrelid = {relation} AND a.attnum = k.number ORDER BY k.place) END"
     )
+}
+
+/// An array of names; none where the constraint's kind has none.
+fn list(row: &Row, column: &str) -> Result<Vec<String>, IntrospectError> {
+    Ok(row.try_get::<_, Option<Vec<String>>>(column)?.unwrap_or_default())
 }
 
 fn constraint(row: &Row, triggers: Vec<EnforcingTrigger>) -> Result<Object, IntrospectError> {
@@ -96,7 +102,7 @@ fn constraint(row: &Row, triggers: Vec<EnforcingTrigger>) -> Result<Object, Intr
 
 fn rule(row: &Row) -> Result<ConstraintRule, IntrospectError> {
     let kind: &str = row.try_get("kind")?;
-    let columns: Vec<String> = row.try_get("columns")?;
+    let columns = list(row, "columns")?;
     let index = relation(row.try_get("conindid")?);
     Ok(match kind {
         "n" => ConstraintRule::NotNull { column: columns.into_iter().next().unwrap_or_default() },
@@ -105,18 +111,18 @@ fn rule(row: &Row) -> Result<ConstraintRule, IntrospectError> {
         "f" => ConstraintRule::ForeignKey(Box::new(ForeignKey {
             columns,
             references: relation(row.try_get("confrelid")?),
-            referenced: row.try_get("referenced")?,
+            referenced: list(row, "referenced")?,
             match_full: row.try_get("match_full")?,
             on_update: action(row.try_get("on_update")?).map(str::to_owned),
             on_delete: action(row.try_get("on_delete")?).map(str::to_owned),
-            delete_columns: row.try_get("delete_columns")?,
+            delete_columns: list(row, "delete_columns")?,
             period: row.try_get("period")?,
         })),
         _ => ConstraintRule::Key(Key {
             index,
             primary: kind == "p",
             columns,
-            include: row.try_get("include")?,
+            include: list(row, "include")?,
             nulls_not_distinct: row.try_get("nulls_not_distinct")?,
             without_overlaps: row.try_get("period")?,
             options: options(row.try_get("index_options")?),

@@ -13,10 +13,25 @@ use super::IntrospectError;
 use crate::catalog::{Body, Class, Edge, Object, ObjectId};
 use crate::ids::Oid;
 
-/// Reads all dependencies between objects of the model. Sorted.
-pub async fn read(client: &Client, objects: &[Object]) -> Result<Vec<Edge>, IntrospectError> {
+/// All dependencies as the server has them. They are asked for before the objects are known, so that the server need not
+/// wait.
+#[derive(Debug)]
+pub struct Dependencies {
+    rows: Rows,
+    stand_ins: StandIns,
+}
+
+/// Asks for all dependencies.
+pub async fn ask(client: &Client) -> Result<Dependencies, IntrospectError> {
     let (rows, stand_ins) = futures_util::try_join!(rows(client), stand_ins(client))?;
-    Ok(resolve(&rows, stand_ins, objects))
+    Ok(Dependencies { rows, stand_ins })
+}
+
+impl Dependencies {
+    /// The dependencies between objects of the model. Sorted.
+    pub fn between(self, objects: &[Object]) -> Vec<Edge> {
+        resolve(&self.rows, self.stand_ins, objects)
+    }
 }
 
 /// One end of a row of `pg_depend`: catalog name, OID, column.

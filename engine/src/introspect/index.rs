@@ -11,14 +11,12 @@ use crate::ids::Oid;
 /// Reads all indexes.
 pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let sql = format!(
-        "SELECT c.oid, n.nspname, c.relname AS name, i.indrelid, pg_get_indexdef(c.oid) AS definition,
+        "SELECT c.oid, n.nspname, c.relname AS name, i.indrelid,
+                CASE WHEN con.oid IS NULL THEN pg_get_indexdef(c.oid) ELSE '' END AS definition,
                 con.oid AS constraint_oid, i.indisclustered AS clustered, i.indisreplident AS replica_identity,
                 c.relkind = 'I' OR (i.indisvalid AND i.indisready) AS valid, c.relkind = 'I' AS partitioned,
                 inh.inhparent AS attached_to, ts.spcname AS tablespace,
-                ARRAY(SELECT a.attnum FROM pg_attribute a
-                       WHERE a.attrelid = c.oid AND a.attstattarget >= 0 ORDER BY a.attnum) AS stat_columns,
-                ARRAY(SELECT a.attstattarget::int4 FROM pg_attribute a
-                       WHERE a.attrelid = c.oid AND a.attstattarget >= 0 ORDER BY a.attnum) AS stat_targets
+                st.columns AS stat_columns, st.targets AS stat_targets
            FROM pg_index i
            JOIN pg_class c ON c.oid = i.indexrelid
            JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -27,16 +25,19 @@ pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, 
                 AND con.contype IN ('p', 'u', 'x')
            LEFT JOIN pg_inherits inh ON inh.inhrelid = c.oid
            LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
-          WHERE t.relkind IN ('r', 'p', 'm') AND {USER_RELATION}
-          ORDER BY n.nspname, c.relname"
+           LEFT JOIN (SELECT a.attrelid, array_agg(a.attnum ORDER BY a.attnum) AS columns,
+                             array_agg(a.attstattarget::int4 ORDER BY a.attnum) AS targets
+                        FROM pg_attribute a WHERE a.attstattarget >= 0 AND a.attnum > 0
+                       GROUP BY a.attrelid) st ON st.attrelid = c.oid
+          WHERE t.relkind IN ('r', 'p', 'm') AND {USER_RELATION}"
     );
     client.query(&sql, &[]).await?.iter().map(index).collect()
 }
 
 fn index(row: &Row) -> Result<Object, IntrospectError> {
     let constraint: Option<u32> = row.try_get("constraint_oid")?;
-    let columns: Vec<i16> = row.try_get("stat_columns")?;
-    let targets: Vec<i32> = row.try_get("stat_targets")?;
+    let columns: Option<Vec<i16>> = row.try_get("stat_columns")?;
+    let targets: Option<Vec<i32>> = row.try_get("stat_targets")?;
     let body = Index {
         definition: row.try_get("definition")?,
         constraint: constraint.map(|oid| ObjectId { class: Class::Constraint, oid: Oid(oid) }),
@@ -46,7 +47,7 @@ fn index(row: &Row) -> Result<Object, IntrospectError> {
         partitioned: row.try_get("partitioned")?,
         attached_to: row.try_get::<_, Option<u32>>("attached_to")?.map(relation),
         tablespace: row.try_get("tablespace")?,
-        statistics: columns.into_iter().zip(targets).collect(),
+        statistics: columns.into_iter().flatten().zip(targets.into_iter().flatten()).collect(),
     };
     object(Class::Relation, row, Some(relation(row.try_get("indrelid")?)), Body::Index(body))
 }

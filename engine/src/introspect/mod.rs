@@ -60,15 +60,20 @@ pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
     let features = Features::of(server.version);
     // All questions are sent at once; the server answers them in turn.
     let classes = try_join_all(classes(client, &features));
-    let (database, heads, classes) =
-        futures_util::try_join!(database::read(client, &features), heads::Heads::read(client, &features), classes)?;
+    let (database, heads, classes, dependencies, found) = futures_util::try_join!(
+        database::read(client, &features),
+        heads::Heads::read(client, &features),
+        classes,
+        depend::ask(client),
+        census::ask(client)
+    )?;
     let mut objects: Vec<Object> = classes.into_iter().flatten().collect();
     for object in &mut objects {
         heads.apply(object);
     }
     sort(&mut objects);
-    let (edges, counted) = futures_util::try_join!(depend::read(client, &objects), census::count(client, &objects))?;
-    let (census, unsupported) = census::name(client, counted).await?;
+    let edges = dependencies.between(&objects);
+    let (census, unsupported) = census::name(client, found.balance(&objects)).await?;
     let (planner_statistics, globals, census) = (Vec::new(), None, Some(census));
     Ok(Catalog { server, database, objects, edges, unsupported, planner_statistics, globals, census })
 }

@@ -26,17 +26,18 @@ pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, 
                 CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS of_type,
                 CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
                 CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
-                ARRAY(SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno) AS parents,
+                inh.parents,
                 srv.srvname AS server, ft.ftoptions AS server_options
            FROM pg_class c
            JOIN pg_namespace n ON n.oid = c.relnamespace
+           LEFT JOIN (SELECT i.inhrelid, array_agg(i.inhparent ORDER BY i.inhseqno) AS parents
+                        FROM pg_inherits i GROUP BY i.inhrelid) inh ON inh.inhrelid = c.oid
            LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
            LEFT JOIN pg_am am ON am.oid = c.relam
            LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
            LEFT JOIN pg_foreign_table ft ON ft.ftrelid = c.oid
            LEFT JOIN pg_foreign_server srv ON srv.oid = ft.ftserver
-          WHERE c.relkind IN ('r', 'p', 'f') AND {USER_RELATION}
-          ORDER BY n.nspname, c.relname"
+          WHERE c.relkind IN ('r', 'p', 'f') AND {USER_RELATION}"
     );
     let mut tables = Vec::new();
     for row in client.query(&sql, &[]).await? {
@@ -118,7 +119,7 @@ fn table(row: &Row, columns: Vec<Column>) -> Result<Object, IntrospectError> {
         columns,
         of_type: row.try_get("of_type")?,
         partition_key: row.try_get("partition_key")?,
-        parents: row.try_get::<_, Vec<u32>>("parents")?.into_iter().map(relation).collect(),
+        parents: row.try_get::<_, Option<Vec<u32>>>("parents")?.into_iter().flatten().map(relation).collect(),
         partition_bound: row.try_get("partition_bound")?,
         options: options(row.try_get("reloptions")?),
         toast_options: options(row.try_get("toast_options")?),

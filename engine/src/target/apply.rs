@@ -189,7 +189,7 @@ impl Prepared {
     /// functions as the table's owner; from 17 on it lets no path but its own reach them (manual: CREATE INDEX, Notes).
     fn with_makers_path(&self, refused: &Error) -> Option<Self> {
         let missing = matches!(connect::sqlstate(refused)?, "42883" | "42P01" | "42704");
-        let calls = matches!(&*self.class, "INDEX" | "CONSTRAINT" | "MATERIALIZED VIEW DATA");
+        let calls = matches!(&*self.class, "INDEX" | "CONSTRAINT" | "MATERIALIZED VIEW DATA" | "STATISTICS DATA");
         let schema = self.schema.as_ref().filter(|_| missing && calls)?;
         let sql = format!("SET LOCAL search_path = {}, public", quote_ident(schema));
         let statements = std::iter::once(Statement { sql, vital: true }).chain(self.statements.iter().cloned());
