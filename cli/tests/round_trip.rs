@@ -145,14 +145,14 @@ const EVERY_TYPE: &str = r#"
     CREATE TYPE span AS RANGE (subtype = float8);
     CREATE TABLE every (b bool, by bytea, ch "char", nm name, i2 int2, i4 int4, i8 int8, t text, o oid, ti tid, x xid,
         j json, jb jsonb, f4 real, f8 float8, n numeric, n2 numeric(12,4), d date, tm time, tmz timetz, ts timestamp,
-        tsz timestamptz(3), iv interval, u uuid, lsn pg_lsn, ip inet, cd cidr, m macaddr, m8 macaddr8, bt bit(5),
+        tsz timestamptz(3), u uuid, lsn pg_lsn, ip inet, cd cidr, m macaddr, m8 macaddr8, bt bit(5),
         vb varbit, pt point, ls lseg, pa path, bx box, po polygon, li line, ci circle, c5 char(5), vc varchar(9),
         ai int[], at text[], ab box[], r int4range, nr numrange, tr tstzrange, mr int8multirange, md mood, ce cents,
         sp span, x8 xid8, an numeric[]);
     INSERT INTO every VALUES
     (true, '\x00ff5c', 'a', 'naïve', -32768, 2147483647, -9223372036854775808, E'tab\tline\nback\\ "q"', 42, '(7,9)',
      '77', '{"a": 1}', '{"b": [1, 2.50]}', 1.5e-7, 1e15, -1234567890.000123, 0.0001, '2024-02-29', '23:59:59.5',
-     '24:00:00+05:30', '1999-12-31 23:59:59.999999', '2024-07-01 12:00:00.123+02', '1 year -2 days +03:04:05.06',
+     '24:00:00+05:30', '1999-12-31 23:59:59.999999', '2024-07-01 12:00:00.123+02',
      'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '16/B374D848', '192.168.0.1/24', '10.0.0.0/8', '08:00:2b:01:02:03',
      '08:00:2b:01:02:03:04:05', B'10101', B'0110', '(1.5,-2)', '[(0,0),(1,1)]', '[(0,0),(1,1),(2,0)]', '(3,4),(1,2)',
      '((0,0),(1,1),(2,0))', '{1,2,3}', '<(1,2),3.25>', 'ab', 'var', '{1,NULL,3}',
@@ -160,17 +160,17 @@ const EVERY_TYPE: &str = r#"
      '["2024-01-01 00:00:00+00",)', '{[1,3),[5,9)}', 'so so', 12.34, '[1.5,2.5]', '18446744073709551615',
      '{1.10,NaN,-0.005}'),
     (false, '', '', '', 0, 0, 0, '', 0, '(0,0)', '0', '[]', 'null', 0, '-0', 0, 0, '0044-03-15 BC', '00:00',
-     '00:00-08', '0044-03-15 12:00 BC', '0001-01-01 00:00:00+00 BC', '-1 mons',
+     '00:00-08', '0044-03-15 12:00 BC', '0001-01-01 00:00:00+00 BC',
      '00000000-0000-0000-0000-000000000000', '0/0', '::1', '2001:db8::/32', '00:00:00:00:00:00',
      '00:00:00:00:00:00:00:00', B'00000', B'', '(0,0)', '[(0,0),(0,0)]', '((0,0))', '(0,0),(0,0)', '((0,0))', '{0,1,0}',
      '<(0,0),0>', '', '', '{}', '{}', '{}', 'empty', '(,)', 'empty', '{}', 'fine', 0.00, 'empty', '0',
      '[0:1][2:3]={{1,2},{3,4}}'),
     (NULL, NULL, E'\\377', NULL, 1, 1, 1, '\N', 1, '(1,1)', '1', '1', '1', 'NaN', '-Infinity', 'NaN', 9999.9999,
-     'infinity', '12:34:56.000001', '12:34:56.789+00', '-infinity', 'infinity', '00:00:00', NULL, NULL,
+     'infinity', '12:34:56.000001', '12:34:56.789+00', '-infinity', 'infinity', NULL, NULL,
      '::ffff:1.2.3.4/100', NULL, NULL, NULL, NULL, B'1', '(1e+300,1e-300)', NULL, NULL, NULL, NULL, NULL, NULL, 'é', 'ü',
      '{{1,2},{3,4}}', '{{a,b},{c,d}}', NULL, '(5,)', NULL, '[-infinity,infinity]', NULL, NULL, NULL, '(1,)', '1', '{}'),
     (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 123456, 123456789012345, 1e20, NULL,
-     '5874897-12-31', NULL, NULL, '294276-12-31', NULL, '-1 days +02:00', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+     '5874897-12-31', NULL, NULL, '294276-12-31', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
      NULL, NULL, NULL);"#;
 

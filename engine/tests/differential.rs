@@ -99,7 +99,8 @@ async fn all_classes(major: u32) {
     let news = schemas::news_up_to(major);
     let classes = [schemas::classes(), schemas::rare_classes(), schemas::hard_classes(), news].concat();
     for (name, sql) in classes {
-        if name != "roles" {
+        // What a restore gives a second try is not for a list that is run once.
+        if name != "roles" && name != "search_path" {
             wrong.extend(differences(&name, &sql, major).await);
         }
     }

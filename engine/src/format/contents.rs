@@ -392,12 +392,12 @@ mod tests {
     #[test]
     fn the_clusters_objects_are_a_field_and_a_capability_more() {
         let mut contents = samples::contents();
-        assert_eq!(contents.capabilities(true), ["age", "copy", "zstd"]);
+        assert_eq!(contents.capabilities(true), ["age", "census", "copy", "zstd"]);
         let mut role = crate::catalog::globals::Role::new(crate::ids::Oid(9), "r");
         role.valid_until = Some("infinity".into());
         contents.catalog.globals =
             Some(crate::catalog::Globals { bootstrap: "postgres".into(), roles: vec![role], ..Default::default() });
-        assert_eq!(contents.capabilities(false), ["copy", "globals", "zstd"]);
+        assert_eq!(contents.capabilities(false), ["census", "copy", "globals", "zstd"]);
         let text = text(&contents);
         let globals = "\"globals\":{\"bootstrap\":\"postgres\",\"roles\":[{\"connection_limit\":-1,\"inherit\":true,";
         assert!(text.contains(globals), "{text}");

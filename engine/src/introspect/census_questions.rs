@@ -65,6 +65,10 @@ fn is_part(catalog: &str) -> &'static str {
     }
 }
 
+/// Condition on a comment or label `o` of an object in catalog `c`: `DROP SUBSCRIPTION` leaves its comment behind.
+const LIVING: &str = "NOT (c.relname = 'pg_subscription'
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription s WHERE s.oid = o.objoid))";
+
 /// For each catalog the OIDs of rows that users made: `own` for those that stand for themselves, `parts` for those that
 /// come with others, `temporary`.
 pub(super) fn objects<'a>(catalogs: impl Iterator<Item = &'a str>) -> String {
@@ -132,7 +136,8 @@ pub(super) fn standing(known: impl Fn(&str) -> bool) -> String {
         format!(
             "SELECT '{catalog}' AS catalog, c.relname AS owner, o.objoid::int8 AS oid, count(*) AS rows, 0 AS given
                FROM pg_catalog.{catalog} o JOIN pg_catalog.pg_class c ON c.oid = o.classoid
-              WHERE o.objoid >= 16384 GROUP BY 2, 3"
+              WHERE o.objoid >= 16384 AND {} GROUP BY 2, 3",
+            LIVING
         )
     };
     let mut all = vec![

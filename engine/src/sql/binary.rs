@@ -1,7 +1,7 @@
 //! Binary COPY fields as text (manual: "COPY", "Binary Format"; the types' send functions).
 //!
 //! Only types that dumps may carry in binary are known here. The text is what the server's own output functions give
-//! under the session settings of a dump: `DateStyle` ISO, `IntervalStyle` postgres, `TimeZone` UTC, `bytea_output` hex.
+//! under the session settings of a dump: `DateStyle` ISO, `TimeZone` UTC, `bytea_output` hex.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -41,7 +41,6 @@ pub enum Scalar {
     Timetz,
     Timestamp,
     Timestamptz,
-    Interval,
     Uuid,
     Lsn,
     Inet,
@@ -156,7 +155,6 @@ fn builtin_scalar(name: &str) -> Option<Scalar> {
         "polygon" => Scalar::Polygon,
         "line" => Scalar::Line,
         "circle" => Scalar::Circle,
-        interval if interval.starts_with("interval") => Scalar::Interval,
         _ => return None,
     })
 }
@@ -265,7 +263,7 @@ fn render_scalar(scalar: Scalar, bytes: &mut Bytes<'_>, out: &mut Vec<u8>) -> Re
             put(out, &parts.join(":"))
         }
         Scalar::Bit => bits(bytes, out),
-        Scalar::Date | Scalar::Time | Scalar::Timetz | Scalar::Timestamp | Scalar::Timestamptz | Scalar::Interval => {
+        Scalar::Date | Scalar::Time | Scalar::Timetz | Scalar::Timestamp | Scalar::Timestamptz => {
             put(out, &super::binary_time::render(scalar, bytes.rest())?)
         }
         _ => put(out, &geometry(scalar, bytes)?),

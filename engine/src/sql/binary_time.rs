@@ -1,4 +1,4 @@
-//! Dates and times of binary COPY fields as text: ISO dates, `IntervalStyle` postgres, UTC.
+//! Dates and times of binary COPY fields as text: ISO dates, UTC.
 
 use super::binary::{Malformed, Scalar};
 
@@ -18,7 +18,6 @@ pub(super) fn render(scalar: Scalar, value: &[u8]) -> Result<String> {
     let length = match scalar {
         Scalar::Date => 4,
         Scalar::Timetz => 12,
-        Scalar::Interval => 16,
         _ => 8,
     };
     if value.len() != length {
@@ -37,7 +36,6 @@ pub(super) fn render(scalar: Scalar, value: &[u8]) -> Result<String> {
         Scalar::Timetz => format!("{}{}", clock(i64_at(0)?), zone(i32_at(8)?)),
         Scalar::Timestamp => timestamp(i64_at(0)?, ""),
         Scalar::Timestamptz => timestamp(i64_at(0)?, "+00"),
-        Scalar::Interval => interval(i64_at(0)?, i32_at(8)?, i32_at(12)?),
         _ => return Err(Malformed),
     })
 }
@@ -94,44 +92,6 @@ fn timestamp(micros: i64, zone: &str) -> String {
     }
 }
 
-fn interval(micros: i64, days: i32, months: i32) -> String {
-    match (micros, days, months) {
-        (i64::MAX, i32::MAX, i32::MAX) => return "infinity".to_owned(),
-        (i64::MIN, i32::MIN, i32::MIN) => return "-infinity".to_owned(),
-        _ => {}
-    }
-    let mut out = String::new();
-    let mut before_negative = false;
-    for (value, unit) in [(months / 12, "year"), (months % 12, "mon"), (days, "day")] {
-        if value == 0 {
-            continue;
-        }
-        let gap = if out.is_empty() { "" } else { " " };
-        let plus = if before_negative && value > 0 { "+" } else { "" };
-        let plural = if value == 1 { "" } else { "s" };
-        out.push_str(&format!("{gap}{plus}{value} {unit}{plural}"));
-        before_negative = value < 0;
-    }
-    if micros != 0 || out.is_empty() {
-        let gap = if out.is_empty() { "" } else { " " };
-        let sign = match (micros < 0, before_negative) {
-            (true, _) => "-",
-            (false, true) => "+",
-            _ => "",
-        };
-        let absolute = micros.unsigned_abs();
-        let seconds = absolute / 1_000_000;
-        let fraction = fraction(i64::try_from(absolute % 1_000_000).unwrap_or_default());
-        out.push_str(&format!(
-            "{gap}{sign}{:02}:{:02}:{:02}{fraction}",
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60
-        ));
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,13 +105,5 @@ mod tests {
         }
         assert_eq!(render(Scalar::Date, &(-730_120i32).to_be_bytes()), Ok("0001-12-31 BC".to_owned()));
         assert_eq!(render(Scalar::Timestamptz, &(-1i64).to_be_bytes()), Ok("1999-12-31 23:59:59.999999+00".to_owned()));
-    }
-
-    #[test]
-    fn intervals_show_signs_where_they_change() {
-        assert_eq!(interval(0, 0, 0), "00:00:00");
-        assert_eq!(interval(3_661_500_000, 2, 14), "1 year 2 mons 2 days 01:01:01.5");
-        assert_eq!(interval(1_000_000, -3, 0), "-3 days +00:00:01");
-        assert_eq!(interval(-1_000_000, 1, -1), "-1 mons +1 day -00:00:01");
     }
 }

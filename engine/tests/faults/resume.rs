@@ -120,7 +120,7 @@ async fn a_restore_broken_off_once_at_any_moment_ends_equal() {
     let depot = Depot::new().await;
     depot.dump(&source.url()).await.unwrap();
     let (steps, _) = rehearse(&depot, cluster).await;
-    for step in [2, 5, steps / 3, steps / 2, steps - 8, steps - 2] {
+    for step in [2, 5, steps / 3, steps / 2, steps - 8, steps - 4] {
         let target = cluster.database("faults_break_target");
         let moment = Arc::new(Notify::new());
         let signal = Arc::clone(&moment);
