@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
+use super::already;
 use super::globals::Made;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
@@ -49,6 +50,8 @@ pub(super) struct Prepared {
     occupied: BTreeSet<usize>,
     /// What `--globals` has done by then.
     pub(super) made: Made,
+    /// An earlier restore came to its end.
+    pub(super) is_done: bool,
 }
 
 /// What a restore would do.
@@ -126,9 +129,10 @@ pub(super) async fn prepare(
         found,
         occupied: BTreeSet::new(),
         made: Made::default(),
+        is_done: false,
     };
     if prepared.found.is_none() {
-        prepared.guard(target, options, dump).await?;
+        prepared.guard(target, options, dump, around).await?;
     }
     prepared.warn_of_triggers(around).await?;
     Ok(prepared)
@@ -238,7 +242,13 @@ async fn refuse_transaction_pooler(lane: &mut Lane, connect: &ConnectOptions, wr
 
 impl Prepared {
     /// Refuses a target that holds what it should not.
-    async fn guard(&mut self, target: &Target, options: &RestoreOptions, dump: &OpenedDump) -> Result<()> {
+    async fn guard(
+        &mut self,
+        target: &Target,
+        options: &RestoreOptions,
+        dump: &OpenedDump,
+        around: &Surroundings,
+    ) -> Result<()> {
         let all = target.fresh || options.clean || options.allow_non_empty || !creates(&self.entries);
         let tolerance = match all {
             true => Tolerance::Anything,
@@ -250,7 +260,13 @@ impl Prepared {
             .iter()
             .filter(|entry| entry.kind == EntryKind::Create && entry.object.is_some() && entry.object == entry.relation)
             .map(|entry| (entry.schema.clone().unwrap_or_default(), entry.name.clone()));
-        guards::refuse_occupied(&self.facts, tolerance, created)?;
+        let created: Vec<already::Name> = created.collect();
+        if let Err(refused) = guards::refuse_occupied(&self.facts, tolerance, created.iter().cloned()) {
+            let names = (&*created, &self.facts.relations);
+            let may_be = matches!(tolerance, Tolerance::Nothing) && !options.dry_run;
+            self.is_done = may_be && already::is_done(dump, names, &self.target, options, around).await;
+            return if self.is_done { Ok(()) } else { Err(refused) };
+        }
         if !creates(&self.entries) {
             self.find_rows(options, dump).await?;
         }
