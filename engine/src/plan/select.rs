@@ -293,8 +293,6 @@ impl<'a> Choice<'a> {
             return self.extensions.contains(&**extension);
         }
         let in_schema = || match &object.schema {
-            // Of what every database is born with, only what was changed is in the catalog; its schema is no one's choice.
-            Some(_) if object.builtin => self.everything,
             Some(schema) => self.schemas.contains(&**schema),
             None => self.everything,
         };
