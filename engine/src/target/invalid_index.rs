@@ -47,30 +47,21 @@ pub async fn make(holder: &mut Lane, builder: &mut Lane, what: InvalidIndex<'_>)
 }
 
 async fn build(builder: &mut Lane, create: &str, index: &str) -> Result<()> {
-    let mut wait = FIRST_WAIT;
-    for _ in 0..ATTEMPTS {
-        builder.execute(&format!("SET lock_timeout = {}", wait.as_millis())).await?;
-        let outcome = builder.execute(create).await;
-        if let Err(error) = outcome {
-            match connect::sqlstate(&error) {
-                Some(LOCK_NOT_AVAILABLE) => {}
-                Some(DUPLICATE_TABLE) => break,
-                _ => return Err(error),
-            }
+    for attempt in 0..ATTEMPTS {
+        let wait = FIRST_WAIT.as_millis() << attempt;
+        builder.execute(&format!("SET lock_timeout = {wait}")).await?;
+        if let Err(error) = builder.execute(create).await
+            && !matches!(connect::sqlstate(&error), Some(LOCK_NOT_AVAILABLE | DUPLICATE_TABLE))
+        {
+            return Err(error);
         }
         if exists(builder, index).await? {
-            break;
-        }
-        wait *= 2;
-    }
-    builder.execute("SET lock_timeout = 0").await?;
-    match exists(builder, index).await? {
-        true => Ok(()),
-        false => {
-            Err(Error::new(Kind::Target, format!("index {index} could not be made invalid, as it is on the source"))
-                .hint("Another session kept the table locked."))
+            builder.execute("SET lock_timeout = 0").await?;
+            return Ok(());
         }
     }
+    Err(Error::new(Kind::Target, format!("index {index} could not be made invalid, as it is on the source"))
+        .hint("Another session kept the table locked."))
 }
 
 async fn exists(lane: &mut Lane, index: &str) -> Result<bool> {
