@@ -7,6 +7,7 @@ pub mod filter_file;
 pub mod globals;
 pub mod grid;
 pub mod pattern;
+pub mod pull;
 pub mod restore_plan;
 pub mod schedule;
 pub mod select;

@@ -2,7 +2,7 @@
 //!
 //! With `-t` a table brings everything that hangs on it: indexes, constraints, triggers, rules, policies, defaults,
 //! sequences its columns own, comments, privileges and rows. (pg_restore brings the bare table and its rows.) What it needs
-//! beyond that, [`needed`] tells: types, functions, schemas.
+//! beyond that, [`super::pull`] brings: types, functions, schemas.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -41,6 +41,14 @@ pub struct RestoreFilters {
     pub strict_names: bool,
 }
 
+impl RestoreFilters {
+    /// Whether only objects with certain names were asked for.
+    pub fn is_by_name(&self) -> bool {
+        let Self { tables, schemas, indexes, functions, triggers, .. } = self;
+        [tables, schemas, indexes, functions, triggers].into_iter().any(|names| !names.is_empty())
+    }
+}
+
 /// Numbers of the entries that filters keep, in table of contents order, or in the order of the list file.
 pub fn select_entries(toc: &Toc, filters: &RestoreFilters) -> Result<Vec<u32>, SelectError> {
     let names = Names::new(toc, filters)?;
@@ -54,21 +62,16 @@ pub fn select_entries(toc: &Toc, filters: &RestoreFilters) -> Result<Vec<u32>, S
     })
 }
 
-/// What the chosen entries depend on and do not contain, in order: objects that must exist on the target.
-pub fn needed(toc: &Toc, chosen: &[u32]) -> Vec<u32> {
-    let entries: HashMap<u32, &Entry> = toc.entries.iter().map(|entry| (entry.id, entry)).collect();
-    let chosen: BTreeSet<u32> = chosen.iter().copied().collect();
-    let mut needed = BTreeSet::new();
-    let mut work: Vec<u32> = chosen.iter().copied().collect();
-    while let Some(id) = work.pop() {
-        for other in entries.get(&id).into_iter().flat_map(|entry| &entry.depends) {
-            let creates = entries.get(other).is_some_and(|entry| entry.kind == EntryKind::Create);
-            if creates && !chosen.contains(other) && needed.insert(*other) {
-                work.push(*other);
-            }
-        }
-    }
-    needed.into_iter().collect()
+/// Numbers of the entries that filters forbid, whoever needs them: excluded tables and schemas, sections not asked for.
+pub fn unwanted(toc: &Toc, filters: &RestoreFilters) -> Result<BTreeSet<u32>, SelectError> {
+    let names = Names::new(toc, filters)?;
+    let homes = Homes::of(toc);
+    let forbidden = |entry: &&Entry| {
+        let is_schema = entry.object.is_some_and(|object| object.class == Class::Schema);
+        let schema = if is_schema { Some(&*entry.name) } else { entry.schema.as_deref() };
+        names.excludes(entry, schema) || !keeps_section(entry, &homes, filters)
+    };
+    Ok(toc.entries.iter().filter(forbidden).map(|entry| entry.id).collect())
 }
 
 /// A pattern and whether anything matched it.
@@ -94,6 +97,10 @@ impl Name {
     fn hits(&self, schema: &str, name: &str) -> bool {
         self.text == name || self.pattern.matches(schema, name)
     }
+}
+
+fn among(names: &[Name], schema: Option<&str>) -> bool {
+    schema.is_some_and(|schema| names.iter().any(|name| name.hits("", schema)))
 }
 
 /// Which names were asked for, and what they match.
@@ -146,14 +153,15 @@ impl Names {
         })
     }
 
+    /// Whether exclusions keep an entry of a schema out.
+    fn excludes(&self, entry: &Entry, schema: Option<&str>) -> bool {
+        let excluded = [entry.relation, entry.object].into_iter().flatten().any(|id| self.exclude.contains(&id));
+        excluded || among(&self.exclude_schemas, schema)
+    }
+
     fn keeps(&self, entry: &Entry) -> bool {
         let schema = entry.schema.as_deref();
-        let among = |names: &[Name]| schema.is_some_and(|schema| names.iter().any(|name| name.hits("", schema)));
-        if among(&self.exclude_schemas) || (!self.schemas.is_empty() && !among(&self.schemas)) {
-            return false;
-        }
-        let excluded = [entry.relation, entry.object].into_iter().flatten().any(|id| self.exclude.contains(&id));
-        if excluded {
+        if self.excludes(entry, schema) || (!self.schemas.is_empty() && !among(&self.schemas, schema)) {
             return false;
         }
         if !self.by_name {

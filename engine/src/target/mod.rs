@@ -8,5 +8,6 @@ pub mod copy_in;
 pub mod facts;
 pub mod guards;
 pub mod invalid_index;
+pub mod present;
 pub mod progress;
 pub mod settings;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod globals;
+mod needs;
 mod options;
 mod resume;
 

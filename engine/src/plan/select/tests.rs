@@ -14,7 +14,8 @@ use crate::catalog::table::{Table, TableKind};
 use crate::catalog::typ::Type;
 use crate::ddl::{Dialect, Toc, write};
 use crate::ids::{Oid, ServerVersion};
-use crate::plan::select_entries::{needed, parse_list, print_list, select_entries};
+use crate::plan::pull::Needs;
+use crate::plan::select_entries::{parse_list, print_list, select_entries};
 
 fn id(class: Class, oid: u32) -> ObjectId {
     ObjectId { class, oid: Oid(oid) }
@@ -314,9 +315,14 @@ fn restoring_a_table_brings_what_hangs_on_it() {
 fn what_a_choice_needs_is_told() {
     let toc = toc();
     let fk = toc.entries.iter().find(|entry| entry.desc == "FK CONSTRAINT").map(|entry| entry.id).into_iter();
-    let needed = needed(&toc, &fk.collect::<Vec<_>>());
-    let names: BTreeSet<&str> = needed.iter().map(|id| &*toc.entries[*id as usize - 1].name).collect();
-    assert!(names.contains("orders") && names.contains("users"), "{names:?}");
+    let chosen: Vec<u32> = fk.collect();
+    let needs = Needs::of(&toc, &chosen, BTreeSet::new());
+    let names: BTreeSet<&str> = needs.all().iter().map(|entry| &*entry.name).collect();
+    assert_eq!(names, BTreeSet::from(["orders", "users"]));
+    let pulled = needs.pull(&BTreeSet::new());
+    assert!(pulled.entries.is_empty() && pulled.missing.len() == 2, "relations do not come along: {pulled:?}");
+    let there = toc.entries.iter().filter(|entry| entry.name == "users").filter_map(|entry| entry.object).collect();
+    assert_eq!(needs.pull(&there).missing.len(), 1);
 }
 
 #[test]

@@ -16,6 +16,7 @@
 mod already;
 mod budget;
 mod check;
+mod chosen;
 mod database;
 mod globals;
 mod lanes;

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
 use super::already;
+use super::chosen;
 use super::globals::Made;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
@@ -17,7 +18,7 @@ use crate::format::contents::DataKind;
 use crate::ids::{Digest, ServerVersion};
 use crate::plan::globals::GlobalsPlan;
 use crate::plan::restore_plan::{self, PlanInput, RestorePlan};
-use crate::plan::select_entries::{self as select, RestoreFilters};
+use crate::plan::select_entries::RestoreFilters;
 use crate::run::cpu_pool::CpuPool;
 use crate::run::opened::OpenedDump;
 use crate::run::options::{RestoreOptions, Surroundings};
@@ -101,7 +102,13 @@ pub(super) async fn prepare(
         around.news.tell(Event::Warning { message });
     }
     around.news.tell(Event::Phase { name: "plan" });
-    let entries = entries(dump, &facts, options)?;
+    let mark = RunMark { dump: header.dump.clone(), options: digest(options, &facts) };
+    let found = match progress::read(&mut lane, &mark).await? {
+        Found::Other { dump, started, same_dump } => return Err(progress::refuse_other(&dump, &started, same_dump)),
+        Found::Same(done) => Some(done),
+        Found::Nothing => None,
+    };
+    let entries = chosen::entries(dump, (&mut lane, &facts), options, found.as_deref(), &around.news).await?;
     let made = entries.iter().filter(|entry| entry.desc == "ACCESS METHOD" && entry.kind == EntryKind::Create);
     facts.known.access_methods.extend(made.map(|entry| entry.name.clone()));
     let input = PlanInput {
@@ -112,12 +119,6 @@ pub(super) async fn prepare(
     };
     let plan = restore_plan::plan(input);
     writing.triggers_off = options.disable_triggers && !creates(&entries);
-    let mark = RunMark { dump: header.dump.clone(), options: digest(options, &facts) };
-    let found = match progress::read(&mut lane, &mark).await? {
-        Found::Other { dump, started, same_dump } => return Err(progress::refuse_other(&dump, &started, same_dump)),
-        Found::Same(done) => Some(done),
-        Found::Nothing => None,
-    };
     let mut prepared = Prepared {
         lane,
         target: connect.clone(),
@@ -136,15 +137,6 @@ pub(super) async fn prepare(
     }
     prepared.warn_of_triggers(around).await?;
     Ok(prepared)
-}
-
-/// The entries of this restore: written for the target's version, of those the dump carries the ones that filters and
-/// switches leave, in the order of a list file if there is one.
-fn entries(dump: &OpenedDump, facts: &TargetFacts, options: &RestoreOptions) -> Result<Vec<Entry>> {
-    let toc = table_of_contents(dump, facts.version)?;
-    let chosen = select::select_entries(&toc, &options.filters)?;
-    let mut by_id: HashMap<u32, Entry> = toc.entries.into_iter().map(|entry| (entry.id, entry)).collect();
-    Ok(chosen.into_iter().filter_map(|id| by_id.remove(&id)).filter(|entry| wanted(entry, options)).collect())
 }
 
 /// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.
@@ -173,8 +165,7 @@ fn renumbered(name: &str) -> Error {
 
 /// Whether only a part of the dump was asked for: then other things in the target are natural.
 fn is_partial(filters: &RestoreFilters) -> bool {
-    let RestoreFilters { tables, schemas, indexes, functions, triggers, list, .. } = filters;
-    [tables, schemas, indexes, functions, triggers].into_iter().any(|names| !names.is_empty()) || list.is_some()
+    filters.is_by_name() || filters.list.is_some()
 }
 
 /// The switches that leave kinds of entries out. Those about the cluster are not for this plan ([`super::globals`]).
