@@ -5,6 +5,7 @@
 
 mod contenders;
 mod ddl;
+mod link;
 mod measure;
 mod table;
 
@@ -15,6 +16,7 @@ use pgfreight_fixtures::{regression, schemas};
 
 use contenders::{Arena, Filler};
 use ddl::Ddl;
+use link::Link;
 use table::Table;
 
 /// What to run; all from the environment, so that `make bench` needs no argument parser.
@@ -54,14 +56,23 @@ fn main() {
     let works: [(&str, Filler); 2] =
         [("balanced tables (TPC-H-like)", schemas::tpch_like), ("one big skewed table", schemas::skewed)];
     let only = setting("BENCH_ONLY", "");
-    for (name, filler) in works.into_iter().filter(|_| only != "schemas") {
+    let wanted = |work: &str| only.is_empty() || only == work;
+    for (name, filler) in works.into_iter().filter(|_| wanted("rows")) {
         let arena = Arena::fill(&cluster, &settings, filler);
         println!("\n{name}: {} MiB in the server", arena.megabytes());
         let (dumps, restores) = arena.run();
         Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
         Table::new("restore", "pg_restore").print(&restores);
     }
-    schemas_alone(&cluster, &settings);
+    if wanted("links") {
+        let database = cluster.database("far");
+        schemas::tpch_like(&database, settings.scale / 2.0);
+        database.execute("VACUUM (FREEZE, ANALYZE)");
+        Link::new(&cluster, &settings, &database).run();
+    }
+    if wanted("schemas") {
+        schemas_alone(&cluster, &settings);
+    }
 }
 
 /// Schemas without rows: many tables, and the one that PostgreSQL's own regression suite leaves.
