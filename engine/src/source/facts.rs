@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::error::failed;
 use crate::error::Result;
@@ -85,7 +86,10 @@ ORDER BY a.attrelid, a.attnum";
 /// Facts of the given tables, in OID order. A table that has vanished comes back as `changed`.
 pub async fn tables(client: &Client, oids: &[Oid]) -> Result<Vec<TableFacts>> {
     let wanted: Vec<u32> = oids.iter().map(|oid| oid.0).collect();
-    let rows = client.query(COLUMNS, &[&wanted]).await.map_err(|error| failed("reading columns", error))?;
+    let arguments: [(&(dyn ToSql + Sync), Type); 1] = [(&wanted, Type::OID_ARRAY)];
+    // Asked in one go: the answers come one after the other.
+    let (rows, sizes) = tokio::join!(client.query_typed(COLUMNS, &arguments), client.query_typed(TABLES, &arguments));
+    let rows = rows.map_err(|error| failed("reading columns", error))?;
     let mut columns: BTreeMap<u32, Vec<ColumnFacts>> = BTreeMap::new();
     let mut renamed = BTreeSet::new();
     for row in &rows {
@@ -95,7 +99,7 @@ pub async fn tables(client: &Client, oids: &[Oid]) -> Result<Vec<TableFacts>> {
         let column = ColumnFacts { name: row.get(1), type_oid: Oid(row.get(2)) };
         columns.entry(row.get(0)).or_default().push(column);
     }
-    let rows = client.query(TABLES, &[&wanted]).await.map_err(|error| failed("reading table sizes", error))?;
+    let rows = sizes.map_err(|error| failed("reading table sizes", error))?;
     Ok(rows
         .iter()
         .map(|row| {
@@ -127,7 +131,7 @@ WHERE t.typtype <> 'p'";
 
 /// All types of the database.
 pub async fn types(client: &Client) -> Result<BTreeMap<Oid, TypeFacts>> {
-    let rows = client.query(TYPES, &[]).await.map_err(|error| failed("reading types", error))?;
+    let rows = client.query_typed(TYPES, &[]).await.map_err(|error| failed("reading types", error))?;
     Ok(rows
         .iter()
         .map(|row| {

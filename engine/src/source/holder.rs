@@ -17,6 +17,9 @@ use crate::connect::{self, CancelToken, Lane, Role};
 use crate::error::{Error, Kind, Result};
 use crate::ids::ServerVersion;
 
+/// What unqualified names mean to the connection, before that is changed.
+const SEARCH_PATH: &str = "SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false))";
+
 /// Owns the exporting transaction. Dropping it ends the transaction and the snapshot.
 #[must_use]
 pub struct Holder {
@@ -48,16 +51,13 @@ impl Holder {
         // Everything else goes to the very server that answered first: snapshots do not travel.
         let options = LaneOptions { connect: session.pinned(), ..options.clone() };
         let mut lane = connect::lane(&options.connect, Role::Source).await?;
-        pooler::refuse_transaction_mode(&mut lane, &session).await?;
+        let path = pooler::refuse_transaction_mode(&mut lane, &session, Some(SEARCH_PATH)).await?;
+        let search_path = path.and_then(|path| serde_json::from_str(&path).ok()).unwrap_or_default();
         let version = lane.version();
-        let path = session.query_one("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]", &[]).await;
-        let search_path = path.map_err(|error| failed("reading the search path", error))?.get(0);
         let reading = settings::reading(version, options.row_security);
         let entry = format!("{reading}; {}", settings::UNCONVERTED);
         lane.execute(&entry).await.map_err(|error| error.context("preparing the snapshot's connection"))?;
-        lane.execute(&begin(&options)).await.map_err(|error| error.context("beginning the snapshot transaction"))?;
-        let encoding = single(&mut lane, "SELECT pg_catalog.getdatabaseencoding()").await?;
-        let snapshot = single(&mut lane, "SELECT pg_catalog.pg_export_snapshot()").await?;
+        let (snapshot, encoding) = export(&mut lane, &options).await?;
         let entry = format!(
             "{}; {}; SET TRANSACTION SNAPSHOT {}",
             settings::reading(version, options.row_security),
@@ -138,10 +138,14 @@ fn begin(options: &LaneOptions) -> String {
     format!("{}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", role.unwrap_or_default())
 }
 
-async fn single(lane: &mut Lane, sql: &str) -> Result<String> {
-    let rows = lane.execute(sql).await.map_err(|error| error.context("exporting a snapshot"))?;
-    let value = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
-    value.ok_or_else(|| Error::new(Kind::Source, "the server answered a query without a row"))
+/// Begins the transaction and exports its snapshot: the snapshot's name, and the database's encoding.
+async fn export(lane: &mut Lane, options: &LaneOptions) -> Result<(String, String)> {
+    let sql = format!("{}; SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding()", begin(options));
+    let rows = lane.execute(&sql).await.map_err(|error| error.context("exporting a snapshot"))?;
+    match rows.into_iter().next().map(<[Option<String>; 2]>::try_from) {
+        Some(Ok([Some(snapshot), Some(encoding)])) => Ok((snapshot, encoding)),
+        _ => Err(Error::new(Kind::Source, "the server answered a query without a row")),
+    }
 }
 
 fn blocked(row: Vec<Option<String>>) -> Option<Blocked> {

@@ -41,20 +41,20 @@ impl SnapshotLane {
     /// Connects, begins and imports the snapshot; without one it reads the present (verifying a live database).
     pub async fn open(options: &LaneOptions, snapshot: Option<&str>) -> Result<Self> {
         let mut lane = connect::lane(&options.connect, Role::Source).await?;
-        let mut begin = settings::reading(lane.version(), options.row_security);
         if let Some(role) = &options.role {
-            begin.push_str(&format!("; SET ROLE {}", sql::quote_ident(role)));
+            let set = format!("SET ROLE {}", sql::quote_ident(role));
+            lane.execute(&set).await.map_err(|error| error.context("preparing a lane"))?;
         }
+        let mut begin = settings::reading(lane.version(), options.row_security);
         // A chunk's plan must not depend on statistics: a TID range scan or a sequential one, nothing else.
         begin.push_str("; SET max_parallel_workers_per_gather = 0; SET enable_seqscan = on; SET jit = off");
-        begin.push_str(&format!("; {}", settings::UNCONVERTED));
-        lane.execute(&begin).await.map_err(|error| error.context("preparing a lane"))?;
-        lane.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        // One text, one round trip. No query may come before the snapshot.
+        begin.push_str("; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         if let Some(snapshot) = snapshot {
-            lane.execute(&format!("SET TRANSACTION SNAPSHOT {}", sql::quote_literal(snapshot)))
-                .await
-                .map_err(import_failed)?;
+            begin.push_str(&format!("; SET TRANSACTION SNAPSHOT {}", sql::quote_literal(snapshot)));
         }
+        begin.push_str(&format!("; {}", settings::UNCONVERTED));
+        lane.execute(&begin).await.map_err(import_failed)?;
         Ok(Self { lane, locked: BTreeSet::new() })
     }
 

@@ -22,9 +22,9 @@ pub struct LargeObjectFacts {
 pub async fn facts(client: &Client, target: u64) -> Result<LargeObjectFacts> {
     let size = "SELECT count(*), pg_catalog.pg_relation_size('pg_catalog.pg_largeobject') \
                 FROM pg_catalog.pg_largeobject_metadata";
-    let row = client.query_one(size, &[]).await.map_err(|error| failed("counting large objects", error))?;
-    let count = row.get::<_, i64>(0).unsigned_abs();
-    let bytes = row.get::<_, i64>(1).unsigned_abs();
+    let rows = client.query_typed(size, &[]).await.map_err(|error| failed("counting large objects", error))?;
+    let value = |column: usize| rows.first().map_or(0, |row| row.get::<_, i64>(column).unsigned_abs());
+    let (count, bytes) = (value(0), value(1));
     if count == 0 {
         return Ok(LargeObjectFacts { count, bytes, spans: Vec::new() });
     }

@@ -21,13 +21,16 @@ const BATCH: usize = 200;
 pub async fn lock(holder: &Holder, tables: &[(String, String)], wait: Option<Duration>) -> Result<()> {
     let timeout = wait.map_or(0, |wait| wait.as_millis());
     let mut lane = holder.lane().await;
-    lane.execute(&format!("SET lock_timeout = {timeout}")).await?;
+    let mut before = format!("SET lock_timeout = {timeout}; ");
     for batch in tables.chunks(BATCH) {
         let list: Vec<String> = batch.iter().map(|(schema, name)| sql::qualified(Some(schema), name)).collect();
         // ONLY, because every child is in the list by itself if it is wanted.
         let only: Vec<String> = list.iter().map(|name| format!("ONLY {name}")).collect();
-        let statement =
-            format!("SAVEPOINT batch; LOCK TABLE {} IN ACCESS SHARE MODE; RELEASE SAVEPOINT batch", only.join(", "));
+        let statement = format!(
+            "{}SAVEPOINT batch; LOCK TABLE {} IN ACCESS SHARE MODE; RELEASE SAVEPOINT batch",
+            std::mem::take(&mut before),
+            only.join(", ")
+        );
         if let Err(error) = lane.execute(&statement).await {
             return Err(explain(&mut lane, error, &list).await);
         }

@@ -12,15 +12,20 @@ use crate::source::error::{SourceError, failed};
 
 const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
-/// Refuses transaction-mode (and statement-mode) poolers; both connections are open, idle and in no transaction.
-pub async fn refuse_transaction_mode(lane: &mut Lane, session: &Session) -> Result<()> {
+/// Refuses transaction-mode (and statement-mode) poolers; both connections are open, idle and in no transaction. Gives the
+/// session's answer to one more question, a statement with one value, which then needs no round trip of its own.
+pub async fn refuse_transaction_mode(
+    lane: &mut Lane,
+    session: &Session,
+    question: Option<&str>,
+) -> Result<Option<String>> {
     let before = lane_backend(lane).await?;
-    let other = session_backend(session).await?;
+    let (other, answer) = session_backend(session, question).await?;
     let after = lane_backend(lane).await?;
     if before == other || before != after {
         return Err(SourceError::TransactionPooler.into());
     }
-    Ok(())
+    Ok(answer)
 }
 
 async fn lane_backend(lane: &mut Lane) -> Result<Option<String>> {
@@ -29,11 +34,13 @@ async fn lane_backend(lane: &mut Lane) -> Result<Option<String>> {
 }
 
 /// By the simple protocol, because a pooler may not know our prepared statements.
-async fn session_backend(session: &Session) -> Result<Option<String>> {
-    let messages =
-        session.simple_query(BACKEND).await.map_err(|error| failed("asking for the server process", error))?;
-    Ok(messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+async fn session_backend(session: &Session, question: Option<&str>) -> Result<(Option<String>, Option<String>)> {
+    let messages = session.simple_query(&format!("{BACKEND}; {}", question.unwrap_or_default())).await;
+    let messages = messages.map_err(|error| failed("asking for the server process", error))?;
+    let mut values = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
         _ => None,
-    }))
+    });
+    let mut next = || values.next().flatten();
+    Ok((next(), next()))
 }

@@ -39,7 +39,9 @@ use self::survey::{Survey, Surveyed};
 use super::cpu_pool::CpuPool;
 use super::options::{DumpOptions, Surroundings};
 use super::report::{DumpReport, Loss};
+use crate::catalog::Catalog;
 use crate::catalog::features::Features;
+use crate::catalog::planner_statistics::PlannerStatistics;
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -111,6 +113,19 @@ pub async fn dump(
     let mut report = Box::pin(run.until_committed(known)).await?;
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// Read while the tables are locked: that is another connection's work.
+async fn statistics(
+    reader: &CatalogReader,
+    catalog: &Catalog,
+    selection: &Selection,
+) -> Result<Vec<PlannerStatistics>> {
+    if !selection.statistics {
+        return Ok(Vec::new());
+    }
+    let features = Features::of(catalog.server.version);
+    Ok(introspect::planner_statistics::read(reader.client(), &features).await?)
 }
 
 fn refuse_loose_passwords(options: &DumpOptions) -> Result<()> {
@@ -226,10 +241,6 @@ impl Run<'_> {
         let mut filters = self.options.filters.clone();
         filters.search_path = holder.search_path().to_vec();
         let selection = Selection::of(&catalog, &filters)?;
-        if selection.statistics {
-            let features = Features::of(catalog.server.version);
-            catalog.planner_statistics = introspect::planner_statistics::read(reader.client(), &features).await?;
-        }
         self.tell_dangling(&selection);
         self.phase("lock");
         let tag = |schema: &str, name: &str| self.writer.table_tag(&catalog.database.name, schema, name);
@@ -243,7 +254,8 @@ impl Run<'_> {
             known,
             tag: &tag,
         };
-        let plan = survey.plan().await?;
+        let (plan, statistics) = tokio::try_join!(survey.plan(), statistics(reader, &catalog, &selection))?;
+        catalog.planner_statistics = statistics;
         let selected = selection.reduce(&catalog);
         let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
         Ok(Surveyed { selected, selection, losses, plan })

@@ -84,17 +84,17 @@ impl Survey<'_> {
             }
             return Err(error);
         }
-        let tables = facts::tables(self.reader.client(), &oids).await?;
+        let client = self.reader.client();
+        // Asked in one go: far away every question costs a round trip.
+        let (tables, types, large_objects) =
+            tokio::try_join!(facts::tables(client, &oids), facts::types(client), self.large_objects())?;
         self.refuse(&tables)?;
-        let types = facts::types(self.reader.client()).await?;
         let conditions = self.conditions();
         let mut planned = Vec::with_capacity(tables.len() + 1);
         for table in &tables {
             planned.push(self.table(table, &types, conditions.get(&table.oid))?);
         }
-        if self.large_objects {
-            planned.extend(self.large_objects().await?);
-        }
+        planned.extend(large_objects);
         Ok(DumpPlan::arrange(planned))
     }
 
@@ -179,6 +179,9 @@ impl Survey<'_> {
     }
 
     async fn large_objects(&self) -> Result<Option<(PlannedTable, Vec<Span>)>> {
+        if !self.large_objects {
+            return Ok(None);
+        }
         let facts = large_objects::facts(self.reader.client(), self.options.chunk_target).await?;
         if facts.count == 0 {
             return Ok(None);
