@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::apply::Lost;
 use crate::connect::{self, Lane};
 use crate::error::{Error, Kind, Result};
-use crate::ids::{Digest, DumpId};
+use crate::ids::Digest;
 use crate::sql::quote_literal;
 
 /// The schema's name.
@@ -27,14 +27,17 @@ pub const SCHEMA: &str = "_pgfreight";
 /// Version of the tables; another one is refused.
 const FORMAT: u32 = 1;
 
+/// What the origin of a copy begins with; no dump is called so.
+pub const COPY_OF: &str = "copy of ";
+
 /// The entry number that stands for the drops of `--clean`.
 pub const DROPS: u32 = 0;
 
 /// What a run is recognised by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RunMark {
-    /// The dump.
-    pub dump: DumpId,
+    /// Where the rows come from: a dump's name, or what a copy's source is known by.
+    pub origin: String,
     /// Digest of all options that decide what is done.
     pub options: Digest,
 }
@@ -48,12 +51,12 @@ pub enum Found {
     Same(Box<Done>),
     /// Another restore was interrupted.
     Other {
-        /// Its dump.
-        dump: String,
+        /// Where its rows come from.
+        origin: String,
         /// When it began, as the target says.
         started: String,
-        /// Whether it is the same dump with other options (or by another version of this program).
-        same_dump: bool,
+        /// Whether it is the same origin with other options (or by another version of this program).
+        same_origin: bool,
     },
 }
 
@@ -83,10 +86,10 @@ pub async fn read(lane: &mut Lane, mark: &RunMark) -> Result<Found> {
     let row = rows.into_iter().next().and_then(|row| <[Option<String>; 5]>::try_from(row).ok());
     let Some([format, dump, options, started, same_server]) = row else { return Ok(Found::Nothing) };
     let text = |value: Option<String>| value.unwrap_or_default();
-    let (dump, options) = (text(dump), text(options));
-    let same_dump = dump == mark.dump.as_str();
-    if text(format) != FORMAT.to_string() || !same_dump || options != mark.options.to_string() {
-        return Ok(Found::Other { dump, started: text(started), same_dump });
+    let (origin, options) = (text(dump), text(options));
+    let same_origin = origin == mark.origin;
+    if text(format) != FORMAT.to_string() || !same_origin || options != mark.options.to_string() {
+        return Ok(Found::Other { origin, started: text(started), same_origin });
     }
     let mut done = Done { restarted: same_server.as_deref() != Some("t"), ..Done::default() };
     for row in lane.execute(&format!("SELECT entry FROM {SCHEMA}.entry")).await.map_err(unreadable)? {
@@ -113,7 +116,7 @@ pub async fn begin(lane: &mut Lane, mark: &RunMark) -> Result<()> {
          CREATE TABLE {SCHEMA}.chunk (load pg_catalog.int8, chunk pg_catalog.int8, PRIMARY KEY (load, chunk)); \
          CREATE TABLE {SCHEMA}.loss (class pg_catalog.text, name pg_catalog.text, reason pg_catalog.text); \
          INSERT INTO {SCHEMA}.run VALUES ({FORMAT}, {dump}, {options}, pg_catalog.now(), {STARTED}); COMMIT",
-        dump = quote_literal(mark.dump.as_str()),
+        dump = quote_literal(&mark.origin),
         options = quote_literal(&mark.options.to_string()),
     );
     if let Err(error) = lane.execute(&sql).await {
@@ -208,12 +211,14 @@ pub(super) async fn single(lane: &mut Lane, sql: &str) -> Result<Option<String>>
 }
 
 /// Refuses to touch a target that another restore has begun to fill.
-pub fn refuse_other(dump: &str, started: &str, same_dump: bool) -> Error {
-    let what = match same_dump {
-        true => format!("the target holds an unfinished restore of this dump with other options (begun {started})"),
-        false => format!("the target holds an unfinished restore of dump {dump} (begun {started})"),
+pub fn refuse_other(origin: &str, started: &str, same_origin: bool) -> Error {
+    let what = match (origin.strip_prefix(COPY_OF), same_origin) {
+        (None, true) => "restore of this dump with other options".to_owned(),
+        (None, false) => format!("restore of dump {origin}"),
+        (Some(_), true) => "copy of this database with other options".to_owned(),
+        (Some(_), false) => "copy of another database".to_owned(),
     };
-    Error::new(Kind::Target, what).hint(
+    Error::new(Kind::Target, format!("the target holds an unfinished {what} (begun {started})")).hint(
         "Finish it with the command and version that began it, or restore into an empty database; dropping schema \
          _pgfreight forgets that restore but leaves what it made.",
     )

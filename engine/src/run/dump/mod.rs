@@ -258,7 +258,7 @@ impl Run<'_> {
 
     fn hall(&self, holder: Holder, plan: DumpPlan, gather: Gather) -> Result<Hall> {
         self.around.news.tell(Event::Planned {
-            dump: self.dump.clone(),
+            dump: Some(self.dump.clone()),
             tables: plan.tables.len() as u64,
             chunks: plan.chunks.len() as u64,
             bytes: plan.bytes(),

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use super::already;
+use super::cargo::Cargo;
 use super::globals::Made;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
@@ -18,11 +19,10 @@ use crate::ids::{Digest, ServerVersion};
 use crate::plan::globals::GlobalsPlan;
 use crate::plan::restore_plan::{self, PlanInput, RestorePlan};
 use crate::plan::select_entries::{self as select, RestoreFilters};
-use crate::run::cpu_pool::CpuPool;
-use crate::run::opened::OpenedDump;
+use crate::run::chunk_source::ChunkSource;
+use crate::run::fingerprint::Reading;
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::sql;
-use crate::store::Repository;
 use crate::target::apply::Rules;
 use crate::target::facts::{self, TargetFacts};
 use crate::target::guards::{self, Tolerance};
@@ -81,7 +81,7 @@ impl fmt::Display for RestorePreview {
 
 /// Looks at the target, refuses what must be refused, and plans.
 pub(super) async fn prepare(
-    dump: &OpenedDump,
+    cargo: &Cargo,
     target: &Target,
     options: &RestoreOptions,
     around: &Surroundings,
@@ -96,25 +96,27 @@ pub(super) async fn prepare(
     around.news.tell(Event::Server { role: "target", version: facts.version_text.clone(), database });
     guards::refuse_unfit(&facts)?;
     refuse_transaction_pooler(&mut lane, connect, &writing).await?;
-    let header = &dump.contents.header;
-    for message in guards::warnings(&facts, dump.contents.catalog.server.version, &header.encoding) {
+    let header = &cargo.contents.header;
+    for message in guards::warnings(&facts, cargo.contents.catalog.server.version, &header.encoding) {
         around.news.tell(Event::Warning { message });
     }
     around.news.tell(Event::Phase { name: "plan" });
-    let entries = entries(dump, &facts, options)?;
+    let entries = entries(cargo, &facts, options)?;
     let made = entries.iter().filter(|entry| entry.desc == "ACCESS METHOD" && entry.kind == EntryKind::Create);
     facts.known.access_methods.extend(made.map(|entry| entry.name.clone()));
     let input = PlanInput {
         entries: &entries,
-        tables: &dump.contents.tables,
-        catalog: &dump.contents.catalog,
+        tables: &cargo.contents.tables,
+        catalog: &cargo.contents.catalog,
         clean: options.clean,
     };
     let plan = restore_plan::plan(input);
     writing.triggers_off = options.disable_triggers && !creates(&entries);
-    let mark = RunMark { dump: header.dump.clone(), options: digest(options, &facts) };
+    let mark = RunMark { origin: cargo.mark.clone(), options: digest(cargo, options, &facts) };
     let found = match progress::read(&mut lane, &mark).await? {
-        Found::Other { dump, started, same_dump } => return Err(progress::refuse_other(&dump, &started, same_dump)),
+        Found::Other { origin, started, same_origin } => {
+            return Err(progress::refuse_other(&origin, &started, same_origin));
+        }
         Found::Same(done) => Some(done),
         Found::Nothing => None,
     };
@@ -132,7 +134,7 @@ pub(super) async fn prepare(
         is_done: false,
     };
     if prepared.found.is_none() {
-        prepared.guard(target, options, dump, around).await?;
+        prepared.guard(target, options, cargo, around).await?;
     }
     prepared.warn_of_triggers(around).await?;
     Ok(prepared)
@@ -140,18 +142,18 @@ pub(super) async fn prepare(
 
 /// The entries of this restore: written for the target's version, of those the dump carries the ones that filters and
 /// switches leave, in the order of a list file if there is one.
-fn entries(dump: &OpenedDump, facts: &TargetFacts, options: &RestoreOptions) -> Result<Vec<Entry>> {
-    let toc = table_of_contents(dump, facts.version)?;
+fn entries(cargo: &Cargo, facts: &TargetFacts, options: &RestoreOptions) -> Result<Vec<Entry>> {
+    let toc = table_of_contents(cargo, facts.version)?;
     let chosen = select::select_entries(&toc, &options.filters)?;
     let mut by_id: HashMap<u32, Entry> = toc.entries.into_iter().map(|entry| (entry.id, entry)).collect();
     Ok(chosen.into_iter().filter_map(|id| by_id.remove(&id)).filter(|entry| wanted(entry, options)).collect())
 }
 
 /// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.
-pub(super) fn table_of_contents(dump: &OpenedDump, target: ServerVersion) -> Result<Toc> {
-    let mut toc = ddl::write(&dump.contents.catalog, Dialect { target })
-        .map_err(|cause| Error::new(Kind::Format, "the dump's schema cannot be put in order").because(cause))?;
-    let carried: HashMap<u32, &Entry> = dump.contents.entries.iter().map(|entry| (entry.id, entry)).collect();
+pub(super) fn table_of_contents(cargo: &Cargo, target: ServerVersion) -> Result<Toc> {
+    let mut toc = ddl::write(&cargo.contents.catalog, Dialect { target })
+        .map_err(|cause| Error::new(Kind::Format, "the schema cannot be put in order").because(cause))?;
+    let carried: HashMap<u32, &Entry> = cargo.contents.entries.iter().map(|entry| (entry.id, entry)).collect();
     toc.entries.retain(|entry| carried.contains_key(&entry.id));
     let same = |entry: &&Entry| {
         carried.get(&entry.id).is_some_and(|other| (entry.object, entry.kind) == (other.object, other.kind))
@@ -198,12 +200,12 @@ fn creates(entries: &[Entry]) -> bool {
 }
 
 /// Everything that decides what is done; lanes, memory and the check do not.
-fn digest(options: &RestoreOptions, facts: &TargetFacts) -> Digest {
+fn digest(cargo: &Cargo, options: &RestoreOptions, facts: &TargetFacts) -> Digest {
     let RestoreOptions { filters, clean, create, no_owner, no_privileges, role, disable_triggers, .. } = options;
     let RestoreOptions { no_comments, no_publications, no_subscriptions, no_security_labels, .. } = options;
     let RestoreOptions { no_statistics, no_tablespaces, .. } = options;
     let text = format!(
-        "{} {} {filters:?} {:?} {role:?}",
+        "{} {} {filters:?} {:?} {role:?}{}",
         env!("CARGO_PKG_VERSION"),
         facts.version.major(),
         [
@@ -220,6 +222,7 @@ fn digest(options: &RestoreOptions, facts: &TargetFacts) -> Digest {
             no_statistics,
             no_tablespaces
         ],
+        cargo.choices,
     );
     Digest(*blake3::hash(text.as_bytes()).as_bytes())
 }
@@ -246,13 +249,13 @@ impl Prepared {
         &mut self,
         target: &Target,
         options: &RestoreOptions,
-        dump: &OpenedDump,
+        cargo: &Cargo,
         around: &Surroundings,
     ) -> Result<()> {
         let all = target.fresh || options.clean || options.allow_non_empty || !creates(&self.entries);
         let tolerance = match all {
             true => Tolerance::Anything,
-            false if is_partial(&options.filters) => Tolerance::OtherThings,
+            false if cargo.partial || is_partial(&options.filters) => Tolerance::OtherThings,
             false => Tolerance::Nothing,
         };
         let created = self
@@ -264,19 +267,19 @@ impl Prepared {
         if let Err(refused) = guards::refuse_occupied(&self.facts, tolerance, created.iter().cloned()) {
             let names = (&*created, &self.facts.relations);
             let may_be = matches!(tolerance, Tolerance::Nothing) && !options.dry_run;
-            self.is_done = may_be && already::is_done(dump, names, &self.target, options, around).await;
+            self.is_done = may_be && already::is_done(cargo, names, &self.target, options, around).await;
             return if self.is_done { Ok(()) } else { Err(refused) };
         }
         if !creates(&self.entries) {
-            self.find_rows(options, dump).await?;
+            self.find_rows(options, cargo).await?;
         }
         Ok(())
     }
 
     /// Restoring only data: rows that are there already would be doubled.
-    async fn find_rows(&mut self, options: &RestoreOptions, dump: &OpenedDump) -> Result<()> {
+    async fn find_rows(&mut self, options: &RestoreOptions, cargo: &Cargo) -> Result<()> {
         for (number, load) in self.plan.loads.iter().enumerate() {
-            let table = &dump.contents.tables[load.table];
+            let table = &cargo.contents.tables[load.table];
             if table.kind == DataKind::LargeObjects {
                 self.occupied.insert(number);
                 continue;
@@ -286,7 +289,7 @@ impl Prepared {
                 self.occupied.insert(number);
                 if !options.allow_non_empty {
                     return Err(Error::new(Kind::Target, format!("table {} has rows already", load.name))
-                        .hint("Empty it first, or say --allow-non-empty to add the dump's rows to them."));
+                        .hint("Empty it first, or say --allow-non-empty to add rows to them."));
                 }
             }
         }
@@ -331,8 +334,8 @@ impl Prepared {
     /// Writes the run down in the target and gives what it needs; from here on the target changes.
     pub(super) async fn begin(
         mut self,
-        repository: &Repository,
-        dump: &OpenedDump,
+        cargo: &Cargo,
+        chunks: Arc<dyn ChunkSource>,
         options: &RestoreOptions,
         around: &Surroundings,
     ) -> Result<(Lane, Run)> {
@@ -342,18 +345,18 @@ impl Prepared {
             None => progress::begin(&mut self.lane, &self.mark).await?,
         }
         if done.restarted {
-            self.forget_unlogged(dump, &mut done).await?;
+            self.forget_unlogged(cargo, &mut done).await?;
         }
         if self.writing.triggers_off {
             self.lane = open_lane(&self.target, &self.writing).await?;
         }
         let run = Run {
-            repository: repository.clone(),
-            dump: dump.clone(),
+            cargo: cargo.clone(),
+            readings: Mutex::new(readings(cargo)),
+            chunks,
             target: self.target,
             options: options.clone(),
             around: around.clone(),
-            pool: CpuPool::with_all_cores()?,
             facts: self.facts,
             writing: self.writing,
             rules: Rules {
@@ -378,8 +381,8 @@ impl Prepared {
         Ok((self.lane, run))
     }
 
-    async fn forget_unlogged(&mut self, dump: &OpenedDump, done: &mut Done) -> Result<()> {
-        let catalog = &dump.contents.catalog;
+    async fn forget_unlogged(&mut self, cargo: &Cargo, done: &mut Done) -> Result<()> {
+        let catalog = &cargo.contents.catalog;
         let is_unlogged = |object| {
             catalog.objects.iter().any(|found| {
                 Some(found.id) == object && matches!(&found.body, crate::catalog::Body::Table(table) if table.unlogged)
@@ -388,7 +391,7 @@ impl Prepared {
         let loaded: BTreeSet<usize> = done.chunks.iter().map(|(table, _)| *table).collect();
         let tables: Vec<(usize, String)> = loaded
             .into_iter()
-            .filter_map(|table| dump.contents.tables.get(table).map(|data| (table, data)))
+            .filter_map(|table| cargo.contents.tables.get(table).map(|data| (table, data)))
             .filter(|(_, data)| is_unlogged(data.object))
             .map(|(table, data)| (table, sql::qualified(Some(&data.schema), &data.name)))
             .collect();
@@ -396,4 +399,16 @@ impl Prepared {
         done.chunks.retain(|(table, _)| !tables.iter().any(|(unlogged, _)| unlogged == table));
         Ok(())
     }
+}
+
+/// What the tables' rows come to, as the contents have it.
+fn readings(cargo: &Cargo) -> Vec<Reading> {
+    let tables = cargo.contents.tables.iter();
+    tables
+        .map(|table| Reading {
+            rows: table.rows,
+            raw: if cargo.dump.is_some() { table.chunks.iter().map(|chunk| chunk.raw).sum() } else { 0 },
+            fingerprint: table.fingerprint,
+        })
+        .collect()
 }

@@ -73,7 +73,7 @@ impl<'a> Serial<'a> {
         let run = self.run;
         let clock = Instant::now();
         let (Some(entry), Some(prepared)) = (run.entries.get(&id), run.prepared(id)) else { return Ok(()) };
-        let table = entry.relation.and_then(|table| run.dump.contents.catalog.get(table));
+        let table = entry.relation.and_then(|table| run.cargo.contents.catalog.get(table));
         let Some(table) = table.map(|table| qualified(table.schema.as_deref(), &table.name)) else { return Ok(()) };
         let index = qualified(entry.schema.as_deref(), &entry.name);
         let what = InvalidIndex { table: &table, index: &index, statements: &entry.create };
