@@ -240,7 +240,7 @@ async fn hash(copy: &mut CopyOut<'_>, mut hasher: RowHasher, pool: &CpuPool, new
     Ok(Reading { rows, raw, fingerprint })
 }
 
-fn framing(error: crate::seal::FramingError) -> Error {
+pub(super) fn framing(error: crate::seal::FramingError) -> Error {
     Error::new(Kind::Verification, "the server's COPY data is malformed").because(error)
 }
 

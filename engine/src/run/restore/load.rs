@@ -8,9 +8,12 @@ use super::{Run, cancelled, locked};
 use crate::connect::{self, CopyIn, Lane};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event};
+use crate::format::contents::TableData;
 use crate::plan::schedule::Task;
-use crate::run::chunk_source::ReadChunk;
+use crate::run::chunk_source::{Place, ReadChunk};
+use crate::run::fingerprint::Reading;
 use crate::target::apply::{self, Lost};
+use crate::target::copy_progress::{self, LoadedChunk, table_key};
 use crate::target::{copy_in, progress};
 
 /// Opened blocks that wait to be sent.
@@ -64,7 +67,7 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
         }
         Err(error) if progress::is_done_already(&error) => {
             lane.execute("ROLLBACK").await?;
-            Ok(())
+            committed_before(run, lane, (planned.table, chunk)).await
         }
         Err(error) => refused(run, lane, task, error).await,
     }
@@ -74,7 +77,7 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
 async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> Result<ReadChunk> {
     let data = &run.cargo.contents.tables[table];
     let encoding = &run.cargo.contents.header.encoding;
-    lane.execute(&copy_in::begin(data, table, chunk, encoding)).await?;
+    lane.execute(&copy_in::begin(data, (table, chunk), run.rules.attempt, encoding)).await?;
     let (sender, mut blocks) = mpsc::channel(QUEUE);
     let reading = AbortOnDropHandle::new(tokio::spawn(run.chunks.read((table, chunk), sender)));
     let mut copy = lane.copy_in(&copy_in::copy(data, encoding)).await?;
@@ -100,8 +103,26 @@ async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> 
         return Err(Error::new(Kind::Target, format!("{loaded} of {expected} rows of a chunk were stored"))
             .hint("A trigger or rule on the table drops rows: use --disable-triggers."));
     }
-    lane.execute(&copy_in::end(data)).await?;
+    let note = run.rules.attempt.map(|_| loaded_chunk(data, chunk, read.reading).add_to((table, chunk)));
+    lane.execute(&copy_in::end(data, note.as_deref())).await?;
     Ok(read)
+}
+
+/// What a copy writes down of a chunk.
+fn loaded_chunk(table: &TableData, chunk: usize, reading: Reading) -> LoadedChunk {
+    let facts = &table.chunks[chunk];
+    let Reading { rows, raw, fingerprint } = reading;
+    LoadedChunk { table: table_key(table), from: facts.from, to: facts.to, rows, raw, fingerprint }
+}
+
+/// An earlier try has committed although its answer was lost: what a copy then held stands in the target alone.
+async fn committed_before(run: &Run, lane: &mut Lane, place: Place) -> Result<()> {
+    if run.rules.attempt.is_some()
+        && let Some(loaded) = copy_progress::loaded(lane, place).await?
+    {
+        run.note(place, Reading { rows: loaded.rows, raw: loaded.raw, fingerprint: loaded.fingerprint });
+    }
+    Ok(())
 }
 
 async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Bytes>) -> Result<()> {
@@ -123,8 +144,12 @@ async fn refused(run: &Run, lane: &mut Lane, task: Task, error: Error) -> Result
     let planned = &run.plan.loads[load];
     let server = connect::server_error(&error).cloned();
     let refusal = server.filter(|server| !apply::ends_the_run(&server.code));
-    if error.is_passing() || error.kind() == Kind::Cancelled {
+    // A source that fails says nothing about the rows.
+    if error.is_passing() || matches!(error.kind(), Kind::Cancelled | Kind::Source) {
         return Err(error);
+    }
+    if copy_progress::is_superseded(&error) {
+        return Err(copy_progress::superseded(error));
     }
     let ends = run.rules.exit_on_error && !run.second_try.is_open();
     let Some(server) = refusal.filter(|_| !ends) else {

@@ -22,6 +22,7 @@ mod globals;
 mod lanes;
 mod load;
 mod prepare;
+mod renew;
 mod second_try;
 mod serial;
 mod stored;
@@ -267,7 +268,7 @@ impl Run {
     fn how_to_continue(&self, error: Error) -> Error {
         match error.kind() {
             Kind::Cancelled => error.hint("What is done stays: run the same command again to continue."),
-            Kind::Target | Kind::Store if error.advice().is_none() => {
+            Kind::Target | Kind::Source | Kind::Store if error.advice().is_none() => {
                 error.hint("What is done stays: after mending the cause, run the same command again to continue.")
             }
             _ => error,

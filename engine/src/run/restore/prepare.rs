@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::already;
 use super::cargo::Cargo;
 use super::globals::Made;
+use super::renew::Renewal;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
 use crate::connect::{ConnectOptions, Lane};
@@ -24,6 +25,7 @@ use crate::run::fingerprint::Reading;
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::sql;
 use crate::target::apply::Rules;
+use crate::target::copy_progress::{self, table_key};
 use crate::target::facts::{self, TargetFacts};
 use crate::target::guards::{self, Tolerance};
 use crate::target::progress::{self, Done, Found, RunMark};
@@ -110,7 +112,7 @@ pub(super) async fn prepare(
         catalog: &cargo.contents.catalog,
         clean: options.clean,
     };
-    let plan = restore_plan::plan(input);
+    let plan = RestorePlan { estimated: cargo.dump.is_none(), ..restore_plan::plan(input) };
     writing.triggers_off = options.disable_triggers && !creates(&entries);
     let mark = RunMark { origin: cargo.mark.clone(), options: digest(cargo, options, &facts) };
     let found = match progress::read(&mut lane, &mark).await? {
@@ -339,20 +341,13 @@ impl Prepared {
         options: &RestoreOptions,
         around: &Surroundings,
     ) -> Result<(Lane, Run)> {
-        let mut done = Done::default();
-        match self.found.take() {
-            Some(found) => done = *found,
-            None => progress::begin(&mut self.lane, &self.mark).await?,
-        }
-        if done.restarted {
-            self.forget_unlogged(cargo, &mut done).await?;
-        }
+        let Progress { attempt, done, readings } = self.progress(cargo, &chunks, options, around).await?;
         if self.writing.triggers_off {
             self.lane = open_lane(&self.target, &self.writing).await?;
         }
         let run = Run {
             cargo: cargo.clone(),
-            readings: Mutex::new(readings(cargo)),
+            readings: Mutex::new(readings),
             chunks,
             target: self.target,
             options: options.clone(),
@@ -363,6 +358,7 @@ impl Prepared {
                 no_owner: options.no_owner,
                 no_tablespaces: options.no_tablespaces,
                 exit_on_error: options.exit_on_error,
+                attempt,
             },
             plan: self.plan,
             entries: self.entries.into_iter().map(|entry| (entry.id, entry)).collect::<HashMap<_, _>>(),
@@ -379,6 +375,52 @@ impl Prepared {
             run.lose(lost);
         }
         Ok((self.lane, run))
+    }
+
+    /// Begins, or finds out what an earlier run has left to do.
+    async fn progress(
+        &mut self,
+        cargo: &Cargo,
+        chunks: &Arc<dyn ChunkSource>,
+        options: &RestoreOptions,
+        around: &Surroundings,
+    ) -> Result<Progress> {
+        let is_copy = cargo.dump.is_none();
+        let mut progress = Progress { attempt: is_copy.then_some(1), done: Done::default(), readings: readings(cargo) };
+        let mut kept = Vec::new();
+        match self.found.take() {
+            Some(_) if is_copy => {
+                let renewal =
+                    Renewal { cargo, chunks, plan: &self.plan, entries: &self.entries, jobs: options.jobs, around };
+                let renewed = renewal.renew(&mut self.lane, &self.mark).await?;
+                (progress.attempt, progress.done, kept) = (Some(renewed.attempt), renewed.done, renewed.kept);
+            }
+            Some(found) => progress.done = *found,
+            None => {
+                let mut occupied: BTreeSet<String> = self.occupied.iter().map(|load| self.key(cargo, *load)).collect();
+                // A continued copy may have to begin its large objects again: are all of them its own?
+                if is_copy && copy_progress::has_large_objects(&mut self.lane).await? {
+                    occupied.insert(copy_progress::LARGE_OBJECTS.to_owned());
+                }
+                progress::begin(&mut self.lane, &self.mark, &occupied).await?;
+                progress.done.occupied = occupied;
+            }
+        }
+        let names = &progress.done.occupied;
+        let had_rows = (0..self.plan.loads.len()).filter(|load| names.contains(&self.key(cargo, *load)));
+        let had_rows: Vec<usize> = had_rows.collect();
+        self.occupied.extend(had_rows);
+        if progress.done.restarted {
+            self.forget_unlogged(cargo, &mut progress.done).await?;
+        }
+        for (place, reading) in kept.into_iter().filter(|(place, _)| progress.done.chunks.contains(place)) {
+            progress.readings[place.0].add(reading);
+        }
+        Ok(progress)
+    }
+
+    fn key(&self, cargo: &Cargo, load: usize) -> String {
+        table_key(&cargo.contents.tables[self.plan.loads[load].table])
     }
 
     async fn forget_unlogged(&mut self, cargo: &Cargo, done: &mut Done) -> Result<()> {
@@ -399,6 +441,13 @@ impl Prepared {
         done.chunks.retain(|(table, _)| !tables.iter().any(|(unlogged, _)| unlogged == table));
         Ok(())
     }
+}
+
+/// How far an earlier run has come.
+struct Progress {
+    attempt: Option<u64>,
+    done: Done,
+    readings: Vec<Reading>,
 }
 
 /// What the tables' rows come to, as the contents have it.
