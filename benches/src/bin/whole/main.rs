@@ -1,9 +1,10 @@
-//! Whole dumps and restores beside `pg_dump` and `pg_restore`, in one run on one server: `make bench`.
+//! Whole dumps, restores and copies beside `pg_dump`, `pg_restore` and `pgcopydb`, in one run on one server: `make bench`.
 //!
 //! Every contender runs in turn, round after round, and medians are compared, so that a noisy machine is noisy for all.
 //! Results are ratios; nothing here asserts a time.
 
 mod contenders;
+mod copying;
 mod ddl;
 mod measure;
 mod table;
@@ -14,6 +15,7 @@ use pgfreight_fixtures::postgres::{Cluster, Options};
 use pgfreight_fixtures::{regression, schemas};
 
 use contenders::{Arena, Filler};
+use copying::Copying;
 use ddl::Ddl;
 use table::Table;
 
@@ -54,14 +56,21 @@ fn main() {
     let works: [(&str, Filler); 2] =
         [("balanced tables (TPC-H-like)", schemas::tpch_like), ("one big skewed table", schemas::skewed)];
     let only = setting("BENCH_ONLY", "");
-    for (name, filler) in works.into_iter().filter(|_| only != "schemas") {
+    for (name, filler) in works.into_iter().filter(|_| only.is_empty()) {
         let arena = Arena::fill(&cluster, &settings, filler);
         println!("\n{name}: {} MiB in the server", arena.megabytes());
         let (dumps, restores) = arena.run();
         Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
         Table::new("restore", "pg_restore").print(&restores);
     }
-    schemas_alone(&cluster, &settings);
+    for (name, filler) in works.into_iter().filter(|_| only.is_empty() || only == "copy") {
+        let copying = Copying::fill(&cluster, &settings, filler);
+        println!("\n{name}: {} MiB in the server", copying.megabytes());
+        copying.run();
+    }
+    if only.is_empty() || only == "schemas" {
+        schemas_alone(&cluster, &settings);
+    }
 }
 
 /// Schemas without rows: many tables, and the one that PostgreSQL's own regression suite leaves.

@@ -24,7 +24,7 @@ use std::time::Instant;
 use self::live::LiveChunks;
 use self::places::Places;
 use super::dump::survey::Surveyed;
-use super::dump::{is_another_moment_better, open_holder, survey};
+use super::dump::{KnownTables, is_another_moment_better, open_holder, survey};
 use super::options::{CopyOptions, Surroundings};
 use super::report::{CopyReport, Loss};
 use super::restore::cargo::Cargo;
@@ -174,7 +174,8 @@ impl<'a> Run<'a> {
         let grids: BTreeMap<TableTag, GridMemory> =
             places.grids.iter().map(|(table, blocks)| (tag_of(table), GridMemory { blocks: *blocks })).collect();
         let tag = |_: &str, schema: &str, name: &str| tag_of(&crate::sql::qualified(Some(schema), name));
-        let surveyed = survey((&holder, &reader), &self.options.source, (&grids, &tag), self.around).await;
+        let known = KnownTables { grids: &grids, tag: &tag };
+        let surveyed = survey((&holder, &reader), &self.options.source, known, self.around).await;
         let Surveyed { selected, selection, mut losses, plan } = match surveyed {
             Ok(surveyed) => surveyed,
             Err(error) => {

@@ -206,7 +206,7 @@ impl Run<'_> {
 
     async fn survey(&self, holder: &Holder, reader: &CatalogReader, known: &Known) -> Result<Surveyed> {
         let tag = |database: &str, schema: &str, name: &str| self.writer.table_tag(database, schema, name);
-        survey((holder, reader), self.options, (&known.grids, &tag), self.around).await
+        survey((holder, reader), self.options, KnownTables { grids: &known.grids, tag: &tag }, self.around).await
     }
 
     fn hall(&self, holder: Holder, plan: DumpPlan, gather: Gather) -> Result<Hall> {
@@ -282,11 +282,19 @@ pub(in crate::run) async fn open_holder(lanes: &LaneOptions, patient: bool) -> R
     }
 }
 
+/// Tables that were cut before.
+pub(in crate::run) struct KnownTables<'a> {
+    /// Their grids.
+    pub(in crate::run) grids: &'a BTreeMap<TableTag, GridMemory>,
+    /// What a table (database, schema, name) is known by.
+    pub(in crate::run) tag: &'a (dyn Fn(&str, &str, &str) -> TableTag + Send + Sync),
+}
+
 /// Reads the schema in a snapshot, chooses from it, and locks, measures and plans what is chosen.
 pub(in crate::run) async fn survey(
     (holder, reader): (&Holder, &CatalogReader),
     options: &DumpOptions,
-    (grids, tag): (&BTreeMap<TableTag, GridMemory>, &(dyn Fn(&str, &str, &str) -> TableTag + Send + Sync)),
+    known: KnownTables<'_>,
     around: &Surroundings,
 ) -> Result<Surveyed> {
     around.news.tell(Event::Phase { name: "introspect" });
@@ -314,8 +322,8 @@ pub(in crate::run) async fn survey(
         wanted: &selection.data,
         large_objects: selection.large_objects,
         options,
-        grids,
-        tag: &|schema: &str, name: &str| tag(&catalog.database.name, schema, name),
+        grids: known.grids,
+        tag: &|schema: &str, name: &str| (known.tag)(&catalog.database.name, schema, name),
     };
     let plan = survey.plan().await?;
     let selected = selection.reduce(&catalog);

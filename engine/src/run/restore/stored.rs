@@ -39,7 +39,7 @@ impl StoredChunks {
 impl ChunkSource for StoredChunks {
     fn read(&self, place: Place, blocks: mpsc::Sender<Bytes>) -> BoxFuture<'static, Result<ReadChunk>> {
         let shared = Arc::clone(&self.shared);
-        async move { shared.read(place, &blocks).await }.boxed()
+        async move { Box::pin(shared.read(place, &blocks)).await }.boxed()
     }
 
     fn known(&self, place: Place) -> Option<Reading> {
