@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Whole dumps and restores side by side with pg_dump and pg_restore in one run; with PURE=1 the criterion benches of the
-# pure parts first. BENCH_SCALE (1), BENCH_ROUNDS (3), BENCH_LANES (2), BENCH_MAJOR (18) say how much; BENCH_ONLY=schemas leaves the rows out.
+# Whole dumps, restores and copies side by side with pg_dump, pg_restore and pgcopydb in one run; with PURE=1 the criterion benches of the
+# pure parts first. BENCH_SCALE (1), BENCH_ROUNDS (3), BENCH_LANES (2), BENCH_MAJOR (18) say how much; BENCH_ONLY=schemas leaves the rows out, BENCH_ONLY=copy everything
+# but copies; BENCH_PGCOPYDB names a pgcopydb.
 # Nothing else should run on the machine meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."

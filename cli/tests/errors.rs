@@ -18,6 +18,10 @@ fn usage_errors_exit_2() {
         &["diff", "latest", "--repo", "/r"],
         &["diff", "a", "b", "-d", "x", "--repo", "/r"],
         &["diff", "a", "b", "-s", "-a", "--repo", "/r"],
+        &["copy", "-d", "x"],
+        &["copy", "-d", "x", "--to", "y", "-s", "-a"],
+        &["copy", "-d", "x", "--to", "y", "--if-exists"],
+        &["copy", "x", "-d", "x", "--to", "y"],
         &["init", "--repo", "/r", "--no-encryption", "--passphrase"],
     ] {
         home.run(args).expect(2);

@@ -2,11 +2,12 @@
 
 use crate::program::{Home, tests_folder};
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "",
     "init",
     "dump",
     "restore",
+    "copy",
     "list",
     "show",
     "cat",

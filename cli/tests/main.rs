@@ -2,6 +2,7 @@
 
 mod census;
 mod config;
+mod copy;
 mod diff;
 mod errors;
 mod globals;

@@ -1,5 +1,5 @@
-//! Memory has a bound, whatever the row (promise 7): one value of 600 MB, which `pg_dump` cannot carry, goes out and back
-//! through the program with eight lanes within 256 MiB.
+//! Memory has a bound, whatever the row (promise 7): one value of 600 MB, which `pg_dump` cannot carry, goes out and back,
+//! and straight across, through the program with eight lanes within 256 MiB.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -54,10 +54,13 @@ fn a_value_of_600_mb_in_256_mib() {
     let restored =
         peak_of(home.command(&["restore", "--repo", "repo", "-d", &target.url(), "-i", &identity, "-j", "8"]));
     let verified = peak_of(home.command(&["verify", "--repo", "repo", "-i", &identity, "-j", "8"]));
-    println!("peak memory: dump {dumped} kB, restore {restored} kB, verify {verified} kB");
+    let again = cluster.database("memory_again");
+    let copied = peak_of(home.command(&["copy", "-d", &source.url(), "--to", &again.url(), "-j", "8"]));
+    println!("peak memory: dump {dumped} kB, restore {restored} kB, verify {verified} kB, copy {copied} kB");
     let sum = "SELECT string_agg(id || ' ' || coalesce(md5(value), '-'), ',' ORDER BY id) FROM huge";
     assert_eq!(source.value(sum), target.value(sum));
-    for (what, peak) in [("dump", dumped), ("restore", restored), ("verify", verified)] {
+    assert_eq!(source.value(sum), again.value(sum));
+    for (what, peak) in [("dump", dumped), ("restore", restored), ("verify", verified), ("copy", copied)] {
         assert!(peak > 0 && peak <= BOUND_KB, "{what} took {peak} kB");
     }
 }

@@ -32,8 +32,9 @@ pub enum Event {
     },
     /// What is going to be moved.
     Planned {
-        /// Dump that is written, restored or verified.
-        dump: DumpId,
+        /// Dump that is written, restored or verified; none where a database is copied.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dump: Option<DumpId>,
         /// Tables with data.
         tables: u64,
         /// Chunks in all tables.

@@ -5,6 +5,7 @@
 
 mod attacker;
 mod connect;
+mod copy;
 mod diff;
 mod differential;
 mod faults;

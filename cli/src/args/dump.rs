@@ -43,12 +43,23 @@ pub struct DumpWorkArgs {
     /// Compression: zstd:LEVEL, 1 to 19 [default: zstd:3]
     #[arg(short = 'Z', long, value_name = "METHOD", value_parser = compression)]
     pub compress: Option<i32>,
-    /// How rows are copied
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub copy_format: Option<CopyFormatArg>,
     /// Memory to use at most [env: PGFREIGHT_MEMORY; default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = super::size::bytes)]
     pub memory: Option<u64>,
+    /// SET ROLE before reading
+    #[arg(long, value_name = "NAME")]
+    pub role: Option<String>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
+
+/// How a source is read.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "How to work")]
+pub struct ReadingArgs {
+    /// How rows are copied
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub copy_format: Option<CopyFormatArg>,
     /// Rows of a big table per chunk, before compression: what a killed run may have to copy again [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = super::size::chunk)]
     pub chunk_size: Option<u64>,
@@ -58,10 +69,7 @@ pub struct DumpWorkArgs {
     /// Give up if the snapshot gets older than this (an old snapshot keeps the server from cleaning up)
     #[arg(long, value_name = "TIME", value_parser = super::size::duration)]
     pub snapshot_age: Option<Duration>,
-    /// SET ROLE before reading
-    #[arg(long, value_name = "NAME")]
-    pub role: Option<String>,
-    /// Dump the rows that row-level security shows instead of failing
+    /// Carry the rows that row-level security shows instead of failing
     #[arg(long)]
     pub enable_row_security: bool,
 }

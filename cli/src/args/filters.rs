@@ -97,9 +97,6 @@ pub struct LeaveOutArgs {
     /// No tablespace assignments
     #[arg(long)]
     pub no_tablespaces: bool,
-    /// No statistics for the planner: neither the dump's (18) nor ANALYZE (before)
-    #[arg(long)]
-    pub no_statistics: bool,
 }
 
 /// What a restore carries.
@@ -145,6 +142,9 @@ pub struct RestoreFilterArgs {
     /// Every name must match something
     #[arg(long)]
     pub strict_names: bool,
+    /// No statistics for the planner: neither the dump's (18) nor ANALYZE (before)
+    #[arg(long)]
+    pub no_statistics: bool,
     #[command(flatten)]
     pub leave_out: LeaveOutArgs,
 }

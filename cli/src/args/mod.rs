@@ -6,6 +6,7 @@
 pub mod cat;
 pub mod completions;
 pub mod connection;
+pub mod copy;
 pub mod diff;
 pub mod doctor;
 pub mod dump;
@@ -57,6 +58,8 @@ pub enum Verb {
     Dump(Box<dump::DumpArgs>),
     /// Restore a dump, or some tables of it, into a database
     Restore(Box<restore::RestoreArgs>),
+    /// Copy a database into another one, with nothing in between
+    Copy(Box<copy::CopyArgs>),
     /// List the dumps of a repository
     List(list::ListArgs),
     /// Show what a dump holds

@@ -6,18 +6,20 @@ use std::path::PathBuf;
 use pgfreight_engine::connect::{self, ConnectArgs, ConnectOptions, PasswordPrompt};
 use pgfreight_engine::limits;
 use pgfreight_engine::plan::copy_format::CopyFormatChoice;
-use pgfreight_engine::run::options::{DiffOptions, DumpOptions, RestoreOptions, VerifyOptions};
+use pgfreight_engine::run::options::{CopyOptions, DiffOptions, DumpOptions, RestoreOptions, VerifyOptions};
 use pgfreight_engine::store::{AwsProfile, StoreConfig};
 use pgfreight_engine::{Error, Kind};
 use secrecy::SecretString;
 
 use super::connection::ConnectionArgs;
+use super::copy::CopyArgs;
 use super::diff::DiffArgs;
-use super::dump::{CopyFormatArg, DumpArgs};
+use super::dump::{CopyFormatArg, DumpArgs, ReadingArgs};
 use super::file::{OneOrMore, Placed};
+use super::filters::LeaveOutArgs;
 use super::merge::{Candidates, Layers, Origin};
 use super::repo::{IdentityArgs, RepoArgs};
-use super::restore::RestoreArgs;
+use super::restore::{RestoreArgs, RestoreWorkArgs, TargetArgs};
 use super::verify::VerifyArgs;
 use super::{filters, size};
 use crate::secrets::{PassphraseSource, redacted};
@@ -250,6 +252,20 @@ pub fn connection(
     positional: Option<&String>,
     side: Side,
 ) -> Result<ConnectOptions, Error> {
+    let said = connect_args(layers, args, positional, side)?;
+    if side == Side::Target && said.dbname.is_none() {
+        return Err(Error::new(Kind::Usage, "no database to restore into was named")
+            .hint("Name it with -d: the environment alone never chooses what is written."));
+    }
+    connect::resolve(&said, &layers.env().for_connections())
+}
+
+fn connect_args(
+    layers: &mut Layers<'_>,
+    args: &ConnectionArgs,
+    positional: Option<&String>,
+    side: Side,
+) -> Result<ConnectArgs, Error> {
     let content = layers.content();
     let (source, target) = (&content.source, &content.target);
     let (dbname, host, port, username, keys) = match side {
@@ -266,7 +282,7 @@ pub fn connection(
         })
     };
     let port = port.as_ref().map(|port| toml::Spanned::new(port.span(), port.get_ref().to_string()));
-    let said = ConnectArgs {
+    Ok(ConnectArgs {
         dbname: take(keys[0], args.dbname.clone().or_else(|| positional.cloned()), dbname, true)?,
         host: take(keys[1], args.host.clone(), host, false)?,
         port: take(keys[2], args.port.clone(), &port, false)?,
@@ -275,12 +291,7 @@ pub fn connection(
         never_prompt: args.no_password,
         force_prompt: args.password,
         prompt: Some(PasswordPrompt::new(crate::secrets::ask)),
-    };
-    if side == Side::Target && said.dbname.is_none() {
-        return Err(Error::new(Kind::Usage, "no database to restore into was named")
-            .hint("Name it with -d: the environment alone never chooses what is written."));
-    }
-    connect::resolve(&said, &layers.env().for_connections())
+    })
 }
 
 const SOURCE_KEYS: [&str; 4] = ["source.dbname", "source.host", "source.port", "source.username"];
@@ -306,10 +317,15 @@ fn switch(layers: &mut Layers<'_>, key: &'static str, flag: bool, file: &Placed<
     layers.pick(key, Candidates { flag: flag.then_some(true), variable: None, file: &[file] }, false)
 }
 
-fn role(layers: &mut Layers<'_>, flag: Option<&String>, file: &Placed<String>) -> Result<Option<String>, Error> {
+fn role(
+    layers: &mut Layers<'_>,
+    key: &'static str,
+    flag: Option<&String>,
+    file: &Placed<String>,
+) -> Result<Option<String>, Error> {
     let chosen = layers.choose(Candidates { flag: flag.cloned(), variable: None, file: &[file] })?;
     Ok(chosen.map(|(role, origin)| {
-        layers.note("role", &role, &origin);
+        layers.note(key, &role, &origin);
         role
     }))
 }
@@ -325,21 +341,7 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
     let compress = layers.read_placed(&said.compress, super::dump::compression)?;
     let found = Candidates { flag: work.compress, variable: None, file: &[&compress] };
     let level = layers.pick("compress (zstd level)", found, defaults.level)?;
-    let format = layers.choose(Candidates { flag: work.copy_format, variable: None, file: &[&said.copy_format] })?;
-    let lock_wait = layers.read_placed(&said.lock_wait_timeout, size::duration)?;
-    let lock_wait = layers.choose(Candidates { flag: work.lock_wait_timeout, variable: None, file: &[&lock_wait] })?;
-    let age = layers.read_placed(&said.snapshot_age, size::duration)?;
-    let age = layers.choose(Candidates { flag: work.snapshot_age, variable: None, file: &[&age] })?;
-    for (key, chosen) in [("lock-wait-timeout", &lock_wait), ("snapshot-age", &age)] {
-        if let Some((time, origin)) = chosen {
-            layers.note(key, &format!("{time:?}"), origin);
-        }
-    }
-    let chunk = layers.read_placed(&said.chunk_size, size::chunk)?;
-    let chunk = Candidates { flag: work.chunk_size, variable: None, file: &[&chunk] };
-    let chunk_target = layers.pick("chunk-size", chunk, defaults.chunk_target)?;
     let allow_losses = switch(layers, "allow-losses", args.losses.allow_losses, &said.allow_losses)?;
-    let row_security = switch(layers, "enable-row-security", work.enable_row_security, &said.enable_row_security)?;
     let globals = switch(layers, "globals", args.filters.globals, &said.globals)?;
     let role_passwords = switch(layers, "role-passwords", args.filters.role_passwords, &said.role_passwords)?;
     let mut record = filters::record(&args.filters);
@@ -349,22 +351,44 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
         jobs: jobs(layers, work.jobs, &said.jobs, defaults.jobs)?,
         level,
         filters: filters::dump(layers, &args.filters)?,
+        memory: memory(layers, work.memory, &said.memory)?,
+        role: role(layers, "role", work.role.as_ref(), &said.role)?,
+        globals,
+        role_passwords,
+        record,
+        ..reading(layers, &work.reading)?
+    };
+    Ok((options, allow_losses))
+}
+
+/// How a source is read; everything else by default.
+fn reading(layers: &mut Layers<'_>, args: &ReadingArgs) -> Result<DumpOptions, Error> {
+    let said = &layers.content().dump;
+    let defaults = DumpOptions::default();
+    let format = layers.choose(Candidates { flag: args.copy_format, variable: None, file: &[&said.copy_format] })?;
+    let lock_wait = layers.read_placed(&said.lock_wait_timeout, size::duration)?;
+    let lock_wait = layers.choose(Candidates { flag: args.lock_wait_timeout, variable: None, file: &[&lock_wait] })?;
+    let age = layers.read_placed(&said.snapshot_age, size::duration)?;
+    let age = layers.choose(Candidates { flag: args.snapshot_age, variable: None, file: &[&age] })?;
+    for (key, chosen) in [("lock-wait-timeout", &lock_wait), ("snapshot-age", &age)] {
+        if let Some((time, origin)) = chosen {
+            layers.note(key, &format!("{time:?}"), origin);
+        }
+    }
+    let chunk = layers.read_placed(&said.chunk_size, size::chunk)?;
+    let chunk = Candidates { flag: args.chunk_size, variable: None, file: &[&chunk] };
+    Ok(DumpOptions {
         copy_format: match format.map_or(CopyFormatArg::Auto, |(format, _)| format) {
             CopyFormatArg::Auto => CopyFormatChoice::Auto,
             CopyFormatArg::Text => CopyFormatChoice::Text,
             CopyFormatArg::Binary => CopyFormatChoice::Binary,
         },
-        memory: memory(layers, work.memory, &said.memory)?,
         lock_wait: lock_wait.map(|(time, _)| time),
         snapshot_age: age.map(|(time, _)| time),
-        role: role(layers, work.role.as_ref(), &said.role)?,
-        row_security,
-        chunk_target,
-        globals,
-        role_passwords,
-        record,
-    };
-    Ok((options, allow_losses))
+        row_security: switch(layers, "enable-row-security", args.enable_row_security, &said.enable_row_security)?,
+        chunk_target: layers.pick("chunk-size", chunk, defaults.chunk_target)?,
+        ..defaults
+    })
 }
 
 /// Options of a restore, and whether losses are allowed.
@@ -373,43 +397,111 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
 /// `Kind::Usage`.
 pub fn restore_options(layers: &mut Layers<'_>, args: &RestoreArgs) -> Result<(RestoreOptions, bool), Error> {
     let said = &layers.content().restore;
-    let (target, leave_out) = (&args.target, &args.filters.leave_out);
-    let defaults = RestoreOptions::default();
-    let protected: BTreeSet<String> = match &layers.content().target.protected {
-        Some(names) => {
-            let origin = layers.place(&names.span());
-            let names = names.get_ref().clone().into_vec();
-            layers.note("target.protected", &names.join(", "), &origin);
-            names.into_iter().collect()
-        }
-        None => BTreeSet::new(),
-    };
     let allow_losses = switch(layers, "allow-losses", args.losses.allow_losses, &said.allow_losses)?;
     let options = RestoreOptions {
-        jobs: jobs(layers, args.work.jobs, &said.jobs, defaults.jobs)?,
-        memory: memory(layers, args.work.memory, &said.memory)?,
         filters: filters::restore(&args.filters)?,
+        globals: switch(layers, "globals", args.globals, &said.globals)?,
+        role: role(layers, "role", args.role.as_ref(), &said.role)?,
+        no_statistics: args.filters.no_statistics,
+        ..writing(layers, &args.target, &args.filters.leave_out, &args.work)?
+    };
+    Ok((options, allow_losses))
+}
+
+/// How a target is written; everything else by default.
+fn writing(
+    layers: &mut Layers<'_>,
+    target: &TargetArgs,
+    leave_out: &LeaveOutArgs,
+    work: &RestoreWorkArgs,
+) -> Result<RestoreOptions, Error> {
+    let said = &layers.content().restore;
+    let defaults = RestoreOptions::default();
+    Ok(RestoreOptions {
+        jobs: jobs(layers, work.jobs, &said.jobs, defaults.jobs)?,
+        memory: memory(layers, work.memory, &said.memory)?,
         clean: target.clean,
         if_exists: target.if_exists,
         create: target.create,
-        globals: switch(layers, "globals", target.globals, &said.globals)?,
         no_owner: switch(layers, "no-owner", target.no_owner, &said.no_owner)?,
         no_privileges: switch(layers, "no-privileges", target.no_privileges, &said.no_privileges)?,
-        role: role(layers, target.role.as_ref(), &said.role)?,
         disable_triggers: target.disable_triggers,
         exit_on_error: target.exit_on_error,
         no_comments: leave_out.no_comments,
         no_publications: leave_out.no_publications,
         no_subscriptions: leave_out.no_subscriptions,
         no_security_labels: leave_out.no_security_labels,
-        no_statistics: leave_out.no_statistics,
         no_tablespaces: leave_out.no_tablespaces,
-        dry_run: args.work.dry_run,
+        dry_run: work.dry_run,
         allow_non_empty: target.allow_non_empty,
-        no_check: args.work.no_check,
-        protected,
+        no_check: work.no_check,
+        protected: protected(layers),
+        ..defaults
+    })
+}
+
+/// Targets that are never written.
+fn protected(layers: &mut Layers<'_>) -> BTreeSet<String> {
+    let Some(names) = &layers.content().target.protected else { return BTreeSet::new() };
+    let origin = layers.place(&names.span());
+    let names = names.get_ref().clone().into_vec();
+    layers.note("target.protected", &names.join(", "), &origin);
+    names.into_iter().collect()
+}
+
+/// Options of a copy, and whether losses are allowed: a dump's for the source, a restore's for the target.
+///
+/// # Errors
+/// `Kind::Usage`.
+pub fn copy_options(layers: &mut Layers<'_>, args: &CopyArgs) -> Result<(CopyOptions, bool), Error> {
+    let (from, to) = (&layers.content().dump, &layers.content().restore);
+    let allow_losses = switch(layers, "allow-losses", args.losses.allow_losses, &to.allow_losses)?;
+    let globals = switch(layers, "globals", args.filters.globals, &to.globals)?;
+    let source = DumpOptions {
+        filters: filters::dump(layers, &args.filters)?,
+        role: role(layers, "source-role", args.source_role.as_ref(), &from.role)?,
+        globals,
+        role_passwords: switch(layers, "role-passwords", args.filters.role_passwords, &from.role_passwords)?,
+        ..reading(layers, &args.reading)?
     };
-    Ok((options, allow_losses))
+    let target = RestoreOptions {
+        globals,
+        role: role(layers, "target-role", args.target_role.as_ref(), &to.role)?,
+        no_statistics: args.filters.no_statistics,
+        ..writing(layers, &args.target, &args.leave_out, &args.work)?
+    };
+    Ok((CopyOptions { source, target }, allow_losses))
+}
+
+/// The connection to what a copy writes. `PGPASSWORD` belongs to the source's server: another one is never offered it.
+///
+/// # Errors
+/// `Kind::Usage` for what cannot be a connection.
+pub fn copy_target(layers: &mut Layers<'_>, args: &CopyArgs, source: &ConnectOptions) -> Result<ConnectOptions, Error> {
+    if args.to.is_none() && layers.content().target.dbname.is_none() {
+        return Err(Error::new(Kind::Usage, "no database to copy into was named")
+            .hint("Name it with --to: the environment alone never chooses what is written."));
+    }
+    let said = ConnectionArgs {
+        dbname: args.to.clone(),
+        no_password: args.connection.no_password,
+        ..ConnectionArgs::default()
+    };
+    let mut said = connect_args(layers, &said, None, Side::Target)?;
+    let variable = "PGFREIGHT_TARGET_PASSWORD";
+    if let Some(password) = layers.env().var(variable) {
+        said.password = Some(SecretString::from(password.to_owned()));
+        layers.note("target.password", &"(not shown)", &Origin::Variable(variable));
+    }
+    let mut env = layers.env().for_connections();
+    let target = connect::resolve(&said, &env)?;
+    let server = |options: &ConnectOptions| {
+        options.describe().rsplit_once('/').map(|(server, _)| server.to_owned()).unwrap_or_default()
+    };
+    if server(&target) == server(source) || env.vars.remove("PGPASSWORD").is_none() {
+        return Ok(target);
+    }
+    connect::resolve(&said, &env)
 }
 
 /// Options of `diff`.

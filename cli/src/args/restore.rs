@@ -27,6 +27,12 @@ pub struct RestoreArgs {
     pub losses: LossArgs,
     #[command(flatten)]
     pub target: TargetArgs,
+    /// First create the roles, tablespaces … of the dump that the target's cluster lacks; what exists is left alone
+    #[arg(long, help_heading = "The target")]
+    pub globals: bool,
+    /// SET ROLE before restoring
+    #[arg(long, value_name = "NAME", help_heading = "The target")]
+    pub role: Option<String>,
     #[command(flatten)]
     pub work: RestoreWorkArgs,
 }
@@ -44,18 +50,12 @@ pub struct TargetArgs {
     /// Create the database first; -d names one to connect to meanwhile
     #[arg(short = 'C', long)]
     pub create: bool,
-    /// First create the roles, tablespaces … of the dump that the target's cluster lacks; what exists is left alone
-    #[arg(long)]
-    pub globals: bool,
     /// Everything belongs to the connecting role
     #[arg(short = 'O', long)]
     pub no_owner: bool,
     /// No GRANT and REVOKE
     #[arg(short = 'x', long, visible_alias = "no-acl")]
     pub no_privileges: bool,
-    /// SET ROLE before restoring
-    #[arg(long, value_name = "NAME")]
-    pub role: Option<String>,
     /// Triggers (foreign keys too) off while rows are loaded; for -a, needs a superuser
     #[arg(long)]
     pub disable_triggers: bool,

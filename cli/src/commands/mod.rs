@@ -2,6 +2,7 @@
 
 mod cat;
 mod completions;
+mod copy;
 mod diff;
 mod doctor;
 mod dump;
@@ -105,6 +106,7 @@ async fn dispatch(verb: &Verb, session: &Session<'_>, layers: &mut Layers<'_>) -
         Verb::Init(args) => init::run(args, session, layers).await,
         Verb::Dump(args) => Box::pin(dump::run(args, session, layers)).await,
         Verb::Restore(args) => Box::pin(restore::run(args, session, layers)).await,
+        Verb::Copy(args) => Box::pin(copy::run(args, session, layers)).await,
         Verb::List(args) => list::run(args, session, layers).await,
         Verb::Show(args) => show::run(args, session, layers).await,
         Verb::Cat(args) => cat::run(args, session, layers).await,

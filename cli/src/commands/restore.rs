@@ -46,7 +46,7 @@ pub(super) async fn run(args: &RestoreArgs, session: &Session<'_>, layers: &mut 
     if options.dry_run {
         let outcome = preview(&dump, &target, &options, &running.around).await;
         running.end();
-        return dry_run(session, &outcome?, allow_losses);
+        return dry_run("restore", session, &outcome?, allow_losses);
     }
     let outcome = run::restore::restore(access.repository(), &dump, &target, &options, &running.around).await;
     running.end();
@@ -56,7 +56,13 @@ pub(super) async fn run(args: &RestoreArgs, session: &Session<'_>, layers: &mut 
     Ok(exit)
 }
 
-fn dry_run(session: &Session<'_>, preview: &RestorePreview, allow_losses: bool) -> Result<Exit, Failure> {
+/// Prints what a restore or a copy would do.
+pub(super) fn dry_run(
+    verb: &'static str,
+    session: &Session<'_>,
+    preview: &RestorePreview,
+    allow_losses: bool,
+) -> Result<Exit, Failure> {
     let exit = Exit::with_losses(preview.losses.len(), allow_losses);
     let mut text = format!("{preview}");
     if !text.ends_with('\n') {
@@ -72,7 +78,7 @@ fn dry_run(session: &Session<'_>, preview: &RestorePreview, allow_losses: bool) 
         "dry_run": true, "globals": preview.globals.len(), "entries": preview.entries.len(), "resumed_chunks": preview.resumed_chunks,
         "losses": preview.losses, "plan": text,
     });
-    session.reporter.answer("restore", exit, &report, &text)?;
+    session.reporter.answer(verb, exit, &report, &text)?;
     Ok(exit)
 }
 

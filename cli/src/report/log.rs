@@ -43,7 +43,8 @@ impl Observer for LogObserver {
             Event::Phase { name } => info!(phase = name, "phase"),
             Event::Server { role, version, database } => info!(role, version, database, "connected"),
             Event::Planned { dump, tables, chunks, bytes, done_before } => {
-                info!(dump = %dump, tables, chunks, bytes, done_before, "planned");
+                let dump = dump.as_ref().map(tracing::field::display);
+                info!(dump, tables, chunks, bytes, done_before, "planned");
             }
             Event::TableStarted { table, bytes } => debug!(table, bytes, "table started"),
             Event::ChunkDone { table, chunk, rows, raw, stored, reused } => {

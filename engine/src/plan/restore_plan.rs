@@ -103,6 +103,8 @@ pub struct RestorePlan {
     pub loads: Vec<PlannedLoad>,
     /// Entries by stage, each stage in table of contents order.
     pub stages: BTreeMap<Stage, Vec<EntryTask>>,
+    /// Rows are not known yet, and bytes are estimates: of a copy.
+    pub estimated: bool,
 }
 
 /// What is planned from.
@@ -317,6 +319,10 @@ impl fmt::Display for Described<'_> {
             for load in loads {
                 let bytes: u64 = load.chunks.iter().sum();
                 let chunks = load.chunks.len();
+                if self.plan.estimated {
+                    writeln!(f, "  {}; load {}: about {bytes} bytes in {chunks} chunks", load.entry, load.name)?;
+                    continue;
+                }
                 writeln!(
                     f,
                     "  {}; load {}: {} rows, {bytes} bytes in {chunks} chunks",

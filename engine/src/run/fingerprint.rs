@@ -34,7 +34,8 @@ pub struct Reading {
 }
 
 impl Reading {
-    fn add(&mut self, other: Self) {
+    /// Adds another part of the same table.
+    pub(super) fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.raw += other.raw;
         self.fingerprint = self.fingerprint + other.fingerprint;
@@ -53,16 +54,17 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// What is wrong with a table of a dump, in one sentence; `None` if nothing is.
-    pub fn problem(&self, table: &TableData) -> Option<String> {
+    /// What is wrong with a table, in one sentence; `None` if nothing is. `origin` is what it should equal: a `dump`, or the
+    /// `source` of a copy.
+    pub fn problem(&self, table: &TableData, origin: &str) -> Option<String> {
         let name = table.display_name();
         match self {
             Self::Equal(_) => None,
             Self::Differs(reading) if reading.rows != table.rows => {
-                Some(format!("{name}: {} rows in the dump, {} in the database", table.rows, reading.rows))
+                Some(format!("{name}: {} rows in the {origin}, {} in the database", table.rows, reading.rows))
             }
             Self::Differs(reading) => Some(format!(
-                "{name}: fingerprint {} in the dump, {} in the database ({} rows each)",
+                "{name}: fingerprint {} in the {origin}, {} in the database ({} rows each)",
                 table.fingerprint, reading.fingerprint, table.rows
             )),
             Self::Unread(problem) => Some(format!("{name}: {problem}")),
@@ -238,7 +240,7 @@ async fn hash(copy: &mut CopyOut<'_>, mut hasher: RowHasher, pool: &CpuPool, new
     Ok(Reading { rows, raw, fingerprint })
 }
 
-fn framing(error: crate::seal::FramingError) -> Error {
+pub(super) fn framing(error: crate::seal::FramingError) -> Error {
     Error::new(Kind::Verification, "the server's COPY data is malformed").because(error)
 }
 

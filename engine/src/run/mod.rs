@@ -7,6 +7,8 @@
 pub mod cat;
 pub mod cat_text;
 pub mod chunk_reader;
+pub mod chunk_source;
+pub mod copy;
 pub mod cpu_pool;
 pub mod diff;
 pub mod doctor;

@@ -156,6 +156,15 @@ impl Default for RestoreOptions {
     }
 }
 
+/// Options of a copy from one database into another: a dump's for the source, a restore's for the target.
+#[derive(Clone, Debug, Default)]
+pub struct CopyOptions {
+    /// What is read and how. Level, memory, lanes and record are not used.
+    pub source: DumpOptions,
+    /// What becomes of the target, how many lanes work, in how much memory. Its filters stay empty: the source's choose.
+    pub target: RestoreOptions,
+}
+
 /// Options of a comparison.
 #[derive(Clone, Debug)]
 pub struct DiffOptions {

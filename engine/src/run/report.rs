@@ -79,6 +79,31 @@ pub struct RestoreReport {
     pub seconds: f64,
 }
 
+/// A finished copy.
+#[derive(Clone, Debug, Serialize)]
+pub struct CopyReport {
+    /// Tables loaded, those of an earlier interrupted run included.
+    pub tables: u64,
+    /// Rows loaded.
+    pub rows: u64,
+    /// COPY bytes.
+    pub raw_bytes: u64,
+    /// Schema entries applied.
+    pub entries: u64,
+    /// Entries about the cluster (roles, tablespaces, …) applied.
+    pub globals: u64,
+    /// Chunks that an interrupted run had already loaded, and that the source still holds.
+    pub resumed_chunks: u64,
+    /// Times the copy went on under a new snapshot because the old one was lost.
+    pub restarts: u32,
+    /// Tables whose fingerprint was read back and found equal to the source's.
+    pub proved_tables: u64,
+    /// What was not carried.
+    pub losses: Vec<Loss>,
+    /// Wall time.
+    pub seconds: f64,
+}
+
 /// A finished verification.
 #[derive(Clone, Debug, Serialize)]
 pub struct VerifyReport {

@@ -7,6 +7,7 @@ pub mod copy_out;
 pub mod error;
 pub mod facts;
 pub mod holder;
+pub mod identity;
 pub mod lane;
 pub mod large_objects;
 pub mod locks;

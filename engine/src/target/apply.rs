@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::copy_progress::{self, Entered};
 use super::facts::Known;
 use super::progress;
 use crate::connect::{self, Lane, ServerError};
@@ -33,6 +34,8 @@ pub struct Rules {
     pub no_tablespaces: bool,
     /// `--exit-on-error`.
     pub exit_on_error: bool,
+    /// Which attempt of a copy this is; its entries are written down with what they are.
+    pub attempt: Option<u64>,
 }
 
 /// An entry ready to run.
@@ -48,6 +51,7 @@ pub struct Prepared {
     statements: Vec<Statement>,
     lost: Vec<Lost>,
     secret: bool,
+    entered: Option<(u64, Entered)>,
 }
 
 /// `Debug` hides the text: it may hold a password.
@@ -90,6 +94,7 @@ impl Prepared {
             statements: Vec::new(),
             lost: Vec::new(),
             secret: entry.secret,
+            entered: rules.attempt.map(|attempt| (attempt, Entered::of(entry))),
         };
         let losses = entry.losses.iter().map(|reason| prepared.lose(&entry.desc, reason.clone()));
         prepared.lost = losses.collect();
@@ -113,7 +118,13 @@ impl Prepared {
             statements: vec![Statement { sql, vital: true }],
             lost: Vec::new(),
             secret: false,
+            entered: None,
         }
+    }
+
+    /// The statement that writes it down.
+    pub fn done(&self) -> String {
+        progress::entry_done(self.id, self.entered.as_ref())
     }
 
     fn lose(&self, class: &str, reason: String) -> Lost {
@@ -164,7 +175,7 @@ impl Prepared {
     /// Everything at once, the progress row first.
     fn push_all(&self, sql: &mut String, written_down: bool) {
         if written_down {
-            push(sql, &progress::entry_done(self.id));
+            push(sql, &self.done());
             self.lost.iter().for_each(|lost| push(sql, &progress::loss(lost)));
         }
         self.statements.iter().for_each(|statement| push(sql, &statement.sql));
@@ -278,6 +289,9 @@ pub async fn run_whole(lane: &mut Lane, entry: &Prepared, how: WrittenDown) -> R
     if progress::is_done_already(&error) {
         return Ok(Ok(Applied { lost: entry.lost.clone() }));
     }
+    if copy_progress::is_superseded(&error) {
+        return Err(copy_progress::superseded(error));
+    }
     match connect::sqlstate(&error).is_some_and(ends_the_run) {
         true => Err(entry.failed(error)),
         false => Ok(Err(error)),
@@ -351,7 +365,7 @@ async fn run_in_steps(lane: &mut Lane, entry: &Prepared, rules: Rules, how: Writ
     lost.extend(steps(lane, entry, rules).await?);
     let mut sql = String::new();
     if how == WrittenDown::Each {
-        sql.push_str(&progress::entry_done(entry.id));
+        sql.push_str(&entry.done());
         lost.iter().for_each(|lost| push(&mut sql, &progress::loss(lost)));
         sql.push_str("; ");
     }

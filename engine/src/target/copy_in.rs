@@ -12,8 +12,8 @@ use crate::sql;
 const NO_ENCODING: &str = "SQL_ASCII";
 
 /// Opens the transaction of a chunk and writes the chunk down in it.
-pub fn begin(table: &TableData, load: usize, chunk: usize, encoding: &str) -> String {
-    let mut sql = format!("BEGIN; {}", progress::chunk_done(load, chunk));
+pub fn begin(table: &TableData, (load, chunk): (usize, usize), attempt: Option<u64>, encoding: &str) -> String {
+    let mut sql = format!("BEGIN; {}", progress::chunk_done(load, chunk, attempt));
     if encoding == NO_ENCODING {
         // Binary rows follow client_encoding, not the option of COPY: bytes of no encoding pass unconverted.
         sql.push_str("; SET LOCAL client_encoding = 'SQL_ASCII'");
@@ -39,10 +39,11 @@ pub fn copy(table: &TableData, encoding: &str) -> String {
     format!("COPY {name}{columns} FROM STDIN{options}")
 }
 
-/// What follows the COPY, the end of the transaction included.
-pub fn end(table: &TableData) -> String {
+/// What follows the COPY, the end of the transaction included; before that `last`, if there is something to say.
+pub fn end(table: &TableData, last: Option<&str>) -> String {
+    let commit = last.map_or_else(|| "COMMIT".to_owned(), |last| format!("{last}; COMMIT"));
     if table.kind != DataKind::LargeObjects {
-        return "COMMIT".to_owned();
+        return commit;
     }
     let page = copy_out::LARGE_OBJECT_PAGE;
     // Objects exist already unless only data is restored.
@@ -50,6 +51,6 @@ pub fn end(table: &TableData) -> String {
         "SELECT pg_catalog.count(pg_catalog.lo_create(loid)) FROM (SELECT DISTINCT loid FROM pg_temp._pgfreight_pages) p \
          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = p.loid); \
          SELECT pg_catalog.count(*) FROM (SELECT pg_catalog.lo_put(loid, page * {page}, bytes) \
-         FROM pg_temp._pgfreight_pages WHERE pg_catalog.length(bytes) > 0 OFFSET 0) p; COMMIT"
+         FROM pg_temp._pgfreight_pages WHERE pg_catalog.length(bytes) > 0 OFFSET 0) p; {commit}"
     )
 }

@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod copy_in;
+pub mod copy_progress;
 pub mod facts;
 pub mod guards;
 pub mod invalid_index;

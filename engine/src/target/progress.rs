@@ -8,6 +8,10 @@
 //! | `entry` | this entry of the table of contents was run (0: the drops of `--clean`) |
 //! | `chunk` | this chunk of this table was loaded |
 //! | `loss` | an entry that was run could not be carried; kept so that a continued run reports it too |
+//! | `occupied` | this table had rows before, which no check may count |
+//!
+//! A copy's source may be another when it is continued, so its rows also say what they speak of, and which attempt wrote
+//! them ([`super::copy_progress`]).
 //!
 //! Every row commits together with what it speaks of. Rows are inserted first in their transaction: when a connection is
 //! lost in the middle of a commit, the next attempt waits for the old transaction's end at the primary key and then knows
@@ -16,16 +20,20 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::apply::Lost;
+use super::copy_progress::{ATTEMPT, Entered};
 use crate::connect::{self, Lane};
 use crate::error::{Error, Kind, Result};
-use crate::ids::{Digest, DumpId};
+use crate::ids::Digest;
 use crate::sql::quote_literal;
 
 /// The schema's name.
 pub const SCHEMA: &str = "_pgfreight";
 
 /// Version of the tables; another one is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// What the origin of a copy begins with; no dump is called so.
+pub const COPY_OF: &str = "copy of ";
 
 /// The entry number that stands for the drops of `--clean`.
 pub const DROPS: u32 = 0;
@@ -33,8 +41,8 @@ pub const DROPS: u32 = 0;
 /// What a run is recognised by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RunMark {
-    /// The dump.
-    pub dump: DumpId,
+    /// Where the rows come from: a dump's name, or what a copy's source is known by.
+    pub origin: String,
     /// Digest of all options that decide what is done.
     pub options: Digest,
 }
@@ -48,12 +56,12 @@ pub enum Found {
     Same(Box<Done>),
     /// Another restore was interrupted.
     Other {
-        /// Its dump.
-        dump: String,
+        /// Where its rows come from.
+        origin: String,
         /// When it began, as the target says.
         started: String,
-        /// Whether it is the same dump with other options (or by another version of this program).
-        same_dump: bool,
+        /// Whether it is the same origin with other options (or by another version of this program).
+        same_origin: bool,
     },
 }
 
@@ -66,6 +74,8 @@ pub struct Done {
     pub chunks: HashSet<(usize, usize)>,
     /// Losses it had.
     pub losses: Vec<Lost>,
+    /// Tables that had rows before, as [`Entered`] names them.
+    pub occupied: BTreeSet<String>,
     /// The server was started again since: unlogged tables may have lost their rows.
     pub restarted: bool,
 }
@@ -83,10 +93,10 @@ pub async fn read(lane: &mut Lane, mark: &RunMark) -> Result<Found> {
     let row = rows.into_iter().next().and_then(|row| <[Option<String>; 5]>::try_from(row).ok());
     let Some([format, dump, options, started, same_server]) = row else { return Ok(Found::Nothing) };
     let text = |value: Option<String>| value.unwrap_or_default();
-    let (dump, options) = (text(dump), text(options));
-    let same_dump = dump == mark.dump.as_str();
-    if text(format) != FORMAT.to_string() || !same_dump || options != mark.options.to_string() {
-        return Ok(Found::Other { dump, started: text(started), same_dump });
+    let (origin, options) = (text(dump), text(options));
+    let same_origin = origin == mark.origin;
+    if text(format) != FORMAT.to_string() || !same_origin || options != mark.options.to_string() {
+        return Ok(Found::Other { origin, started: text(started), same_origin });
     }
     let mut done = Done { restarted: same_server.as_deref() != Some("t"), ..Done::default() };
     for row in lane.execute(&format!("SELECT entry FROM {SCHEMA}.entry")).await.map_err(unreadable)? {
@@ -94,6 +104,9 @@ pub async fn read(lane: &mut Lane, mark: &RunMark) -> Result<Found> {
     }
     for row in lane.execute(&format!("SELECT load, chunk FROM {SCHEMA}.chunk")).await.map_err(unreadable)? {
         done.chunks.extend(number(&row, 0).zip(number(&row, 1)));
+    }
+    for row in lane.execute(&format!("SELECT what FROM {SCHEMA}.occupied")).await.map_err(unreadable)? {
+        done.occupied.extend(row.into_iter().flatten());
     }
     for row in lane.execute(&format!("SELECT class, name, reason FROM {SCHEMA}.loss")).await.map_err(unreadable)? {
         if let Ok([class, name, reason]) = <[Option<String>; 3]>::try_from(row) {
@@ -103,17 +116,26 @@ pub async fn read(lane: &mut Lane, mark: &RunMark) -> Result<Found> {
     Ok(Found::Same(Box::new(done)))
 }
 
-/// Makes the schema and writes the run down, in one transaction.
-pub async fn begin(lane: &mut Lane, mark: &RunMark) -> Result<()> {
+/// Makes the schema and writes the run down, and the tables that have rows already, in one transaction.
+pub async fn begin(lane: &mut Lane, mark: &RunMark, occupied: &BTreeSet<String>) -> Result<()> {
+    let occupied: String = occupied
+        .iter()
+        .map(|what| format!("INSERT INTO {SCHEMA}.occupied VALUES ({}); ", quote_literal(what)))
+        .collect();
     let sql = format!(
         "BEGIN; CREATE SCHEMA {SCHEMA}; \
          CREATE TABLE {SCHEMA}.run (format pg_catalog.int4, dump pg_catalog.text, options pg_catalog.text, \
-         started pg_catalog.timestamptz, server pg_catalog.text); \
-         CREATE TABLE {SCHEMA}.entry (entry pg_catalog.int8 PRIMARY KEY); \
-         CREATE TABLE {SCHEMA}.chunk (load pg_catalog.int8, chunk pg_catalog.int8, PRIMARY KEY (load, chunk)); \
+         started pg_catalog.timestamptz, server pg_catalog.text, attempt pg_catalog.int8); \
+         CREATE TABLE {SCHEMA}.entry (entry pg_catalog.int8 PRIMARY KEY, attempt pg_catalog.int8 \
+         CONSTRAINT {ATTEMPT} CHECK (attempt = 1), digest pg_catalog.text, what pg_catalog.text); \
+         CREATE TABLE {SCHEMA}.chunk (load pg_catalog.int8, chunk pg_catalog.int8, attempt pg_catalog.int8 \
+         CONSTRAINT {ATTEMPT} CHECK (attempt = 1), what pg_catalog.text, first pg_catalog.int8, past pg_catalog.int8, \
+         rows pg_catalog.int8, raw pg_catalog.int8, fingerprint pg_catalog.text, PRIMARY KEY (load, chunk)); \
+         CREATE TABLE {SCHEMA}.occupied (what pg_catalog.text); \
          CREATE TABLE {SCHEMA}.loss (class pg_catalog.text, name pg_catalog.text, reason pg_catalog.text); \
-         INSERT INTO {SCHEMA}.run VALUES ({FORMAT}, {dump}, {options}, pg_catalog.now(), {STARTED}); COMMIT",
-        dump = quote_literal(mark.dump.as_str()),
+         INSERT INTO {SCHEMA}.run VALUES ({FORMAT}, {dump}, {options}, pg_catalog.now(), {STARTED}, 1); \
+         {occupied}COMMIT",
+        dump = quote_literal(&mark.origin),
         options = quote_literal(&mark.options.to_string()),
     );
     if let Err(error) = lane.execute(&sql).await {
@@ -145,14 +167,18 @@ pub async fn forget_unlogged(lane: &mut Lane, tables: &[(usize, String)]) -> Res
     }
 }
 
-/// The statement that writes an entry down.
-pub fn entry_done(id: u32) -> String {
-    format!("INSERT INTO {SCHEMA}.entry VALUES ({id})")
+/// The statement that writes an entry down; of a copy, with its attempt and what the entry is.
+pub fn entry_done(id: u32, attempt: Option<&(u64, Entered)>) -> String {
+    match attempt {
+        None => format!("INSERT INTO {SCHEMA}.entry VALUES ({id})"),
+        Some((attempt, entered)) => format!("INSERT INTO {SCHEMA}.entry VALUES {}", entered.row(id, *attempt)),
+    }
 }
 
-/// The statement that writes a chunk down.
-pub fn chunk_done(load: usize, chunk: usize) -> String {
-    format!("INSERT INTO {SCHEMA}.chunk VALUES ({load}, {chunk})")
+/// The statement that writes a chunk down; of a copy, with its attempt.
+pub fn chunk_done(load: usize, chunk: usize, attempt: Option<u64>) -> String {
+    let attempt = attempt.map_or_else(String::new, |attempt| format!(", {attempt}"));
+    format!("INSERT INTO {SCHEMA}.chunk VALUES ({load}, {chunk}{attempt})")
 }
 
 /// The statement that writes a loss down.
@@ -174,17 +200,19 @@ pub fn is_done_already(error: &Error) -> bool {
     })
 }
 
-/// The statements that drop the schema; their commit waits until everything before it is on the target's disk.
-pub fn drop_statements() -> String {
+/// The statements that drop the schema, unless a later attempt of the same copy has taken over; their commit waits until everything before it is on the target's disk.
+pub fn drop_statements(attempt: Option<u64>) -> String {
+    let ours =
+        attempt.map_or_else(String::new, |attempt| format!("INSERT INTO {SCHEMA}.entry VALUES (-1, {attempt}); "));
     format!(
-        "SET LOCAL synchronous_commit = on; \
-         DROP TABLE IF EXISTS {SCHEMA}.loss, {SCHEMA}.chunk, {SCHEMA}.entry, {SCHEMA}.run; DROP SCHEMA IF EXISTS {SCHEMA}"
+        "{ours}SET LOCAL synchronous_commit = on; \
+         DROP TABLE IF EXISTS {SCHEMA}.occupied, {SCHEMA}.loss, {SCHEMA}.chunk, {SCHEMA}.entry, {SCHEMA}.run; DROP SCHEMA IF EXISTS {SCHEMA}"
     )
 }
 
 /// Drops the schema.
-pub async fn end(lane: &mut Lane) -> Result<()> {
-    lane.execute(&format!("BEGIN; {}; COMMIT", drop_statements())).await.map_err(|error| {
+pub async fn end(lane: &mut Lane, attempt: Option<u64>) -> Result<()> {
+    lane.execute(&format!("BEGIN; {}; COMMIT", drop_statements(attempt))).await.map_err(|error| {
         error
             .context("everything is restored, but its progress cannot be removed")
             .hint("Drop schema _pgfreight by hand.")
@@ -192,13 +220,13 @@ pub async fn end(lane: &mut Lane) -> Result<()> {
     Ok(())
 }
 
-fn unreadable(error: Error) -> Error {
+pub(super) fn unreadable(error: Error) -> Error {
     error
         .context("cannot read an earlier restore's progress")
         .hint("Schema _pgfreight holds it: grant this role access, or drop the schema to forget that restore.")
 }
 
-fn number<T: std::str::FromStr>(row: &[Option<String>], at: usize) -> Option<T> {
+pub(super) fn number<T: std::str::FromStr>(row: &[Option<String>], at: usize) -> Option<T> {
     row.get(at)?.as_deref()?.parse().ok()
 }
 
@@ -208,12 +236,14 @@ pub(super) async fn single(lane: &mut Lane, sql: &str) -> Result<Option<String>>
 }
 
 /// Refuses to touch a target that another restore has begun to fill.
-pub fn refuse_other(dump: &str, started: &str, same_dump: bool) -> Error {
-    let what = match same_dump {
-        true => format!("the target holds an unfinished restore of this dump with other options (begun {started})"),
-        false => format!("the target holds an unfinished restore of dump {dump} (begun {started})"),
+pub fn refuse_other(origin: &str, started: &str, same_origin: bool) -> Error {
+    let what = match (origin.strip_prefix(COPY_OF), same_origin) {
+        (None, true) => "restore of this dump with other options".to_owned(),
+        (None, false) => format!("restore of dump {origin}"),
+        (Some(_), true) => "copy of this database with other options".to_owned(),
+        (Some(_), false) => "copy of another database".to_owned(),
     };
-    Error::new(Kind::Target, what).hint(
+    Error::new(Kind::Target, format!("the target holds an unfinished {what} (begun {started})")).hint(
         "Finish it with the command and version that began it, or restore into an empty database; dropping schema \
          _pgfreight forgets that restore but leaves what it made.",
     )
@@ -227,7 +257,13 @@ mod tests {
     fn statements_quote_what_they_carry() {
         let lost = Lost { class: "ACL".into(), name: "it's".into(), reason: "role \"x\"".into() };
         assert_eq!(loss(&lost), "INSERT INTO _pgfreight.loss VALUES ('ACL', 'it''s', 'role \"x\"')");
-        assert_eq!(entry_done(7), "INSERT INTO _pgfreight.entry VALUES (7)");
-        assert_eq!(chunk_done(1, 2), "INSERT INTO _pgfreight.chunk VALUES (1, 2)");
+        assert_eq!(entry_done(7, None), "INSERT INTO _pgfreight.entry VALUES (7)");
+        let entered = Entered { digest: "ab".into(), what: "TABLE it's".into() };
+        assert_eq!(
+            entry_done(7, Some(&(3, entered))),
+            "INSERT INTO _pgfreight.entry VALUES (7, 3, 'ab', 'TABLE it''s')"
+        );
+        assert_eq!(chunk_done(1, 2, None), "INSERT INTO _pgfreight.chunk VALUES (1, 2)");
+        assert_eq!(chunk_done(1, 2, Some(3)), "INSERT INTO _pgfreight.chunk VALUES (1, 2, 3)");
     }
 }

@@ -27,10 +27,10 @@ use pgfreight_fixtures::postgres::{Cluster, Database};
 use pgfreight_fixtures::process;
 
 /// Rows of [`big`]: about 48 MiB of COPY data that hardly compress, in chunks of four.
-const ROWS: u64 = 180_000;
+pub(crate) const ROWS: u64 = 180_000;
 
 /// A table with enough chunks to be interrupted in, and small ones beside it.
-fn big(database: &Database<'_>) {
+pub(crate) fn big(database: &Database<'_>) {
     database.execute(&format!(
         "CREATE TABLE big (id bigint PRIMARY KEY, noise bytea NOT NULL, word text);
          ALTER TABLE big ALTER noise SET STORAGE PLAIN;
@@ -68,7 +68,7 @@ fn connect(url: &str) -> ConnectOptions {
 }
 
 /// An error with its causes and its hint.
-fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     let mut text = error.what().to_owned();
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
@@ -201,36 +201,36 @@ fn two_lanes() -> RestoreOptions {
 type Hook = Box<dyn FnMut(&Event) + Send>;
 
 /// Remembers what a run told, and does something at a moment of it.
-struct Story {
+pub(crate) struct Story {
     events: Mutex<Vec<Event>>,
     hook: Mutex<Hook>,
 }
 
 impl Story {
-    fn new(hook: impl FnMut(&Event) + Send + 'static) -> Arc<Self> {
+    pub(crate) fn new(hook: impl FnMut(&Event) + Send + 'static) -> Arc<Self> {
         Arc::new(Self { events: Mutex::default(), hook: Mutex::new(Box::new(hook)) })
     }
 
-    fn plain() -> Arc<Self> {
+    pub(crate) fn plain() -> Arc<Self> {
         Self::new(|_| ())
     }
 
-    fn around(self: &Arc<Self>) -> Surroundings {
+    pub(crate) fn around(self: &Arc<Self>) -> Surroundings {
         Surroundings { news: News::new(Arc::<Self>::clone(self)), stop: Default::default() }
     }
 
-    fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn phases(&self) -> Vec<&'static str> {
+    pub(crate) fn phases(&self) -> Vec<&'static str> {
         self.events()
             .iter()
             .filter_map(|event| if let Event::Phase { name } = event { Some(*name) } else { None })
             .collect()
     }
 
-    fn retries(&self) -> Vec<String> {
+    pub(crate) fn retries(&self) -> Vec<String> {
         let told = |event: &Event| match event {
             Event::Retry { what, cause, .. } => Some(format!("{what}: {cause}")),
             _ => None,
@@ -238,7 +238,7 @@ impl Story {
         self.events().iter().filter_map(told).collect()
     }
 
-    fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         let told = |event: &Event| if let Event::Warning { message } = event { Some(message.clone()) } else { None };
         self.events().iter().filter_map(told).collect()
     }
@@ -252,7 +252,7 @@ impl Observer for Story {
 }
 
 /// Runs something once, at the nth event that a test picks (from 1).
-fn at(
+pub(crate) fn at(
     nth: usize,
     picks: impl Fn(&Event) -> bool + Send + 'static,
     mut act: impl FnMut() + Send + 'static,
@@ -268,21 +268,21 @@ fn at(
     })
 }
 
-fn is_chunk(event: &Event) -> bool {
+pub(crate) fn is_chunk(event: &Event) -> bool {
     matches!(event, Event::ChunkDone { .. })
 }
 
-fn is_phase(wanted: &'static str) -> impl Fn(&Event) -> bool + Send + 'static {
+pub(crate) fn is_phase(wanted: &'static str) -> impl Fn(&Event) -> bool + Send + 'static {
     move |event| matches!(event, Event::Phase { name } if *name == wanted)
 }
 
 /// Runs SQL in a database by its URL, blocking.
-fn sql(url: &str, statement: &str) {
+pub(crate) fn sql(url: &str, statement: &str) {
     process::run(pgfreight_fixtures::tools::psql().args(["-qXd", url, "-v", "ON_ERROR_STOP=1", "-c", statement]));
 }
 
 /// Ends the session that holds the snapshot: of those in a database the one that began first.
-fn end_holder(url: &str) {
+pub(crate) fn end_holder(url: &str) {
     sql(
         url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
@@ -291,7 +291,7 @@ fn end_holder(url: &str) {
 }
 
 /// Our sessions in a database.
-fn sessions(cluster: &Cluster, database: &str) -> String {
+pub(crate) fn sessions(cluster: &Cluster, database: &str) -> String {
     let query = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'pgfreight'"
     );
@@ -299,7 +299,7 @@ fn sessions(cluster: &Cluster, database: &str) -> String {
 }
 
 /// All our sessions are gone soon.
-fn assert_no_sessions(database: &Database<'_>) {
+pub(crate) fn assert_no_sessions(database: &Database<'_>) {
     let gone = process::wait_until(Duration::from_secs(20), || sessions(database.cluster(), database.name()) == "0");
     let query = format!("SELECT pid, state, query FROM pg_stat_activity WHERE datname = '{}'", database.name());
     assert!(gone, "sessions stay behind: {:?}", database.cluster().rows("postgres", &query));

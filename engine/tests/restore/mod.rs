@@ -20,7 +20,7 @@ use pgfreight_fixtures::compare::{self, Scope};
 use pgfreight_fixtures::postgres::{Cluster, Database};
 
 /// A database with one of everything a restore treats differently; big enough for several chunks in one table.
-const SAMPLE: &str = r#"
+pub(crate) const SAMPLE: &str = r#"
     CREATE SCHEMA shop;
     CREATE TYPE shop.state AS ENUM ('new', 'paid', 'sent');
     CREATE DOMAIN shop.money_amount AS numeric(12,2) CHECK (VALUE >= 0);
@@ -60,7 +60,7 @@ const SAMPLE: &str = r#"
 "#;
 
 /// A database with [`SAMPLE`].
-fn sample<'a>(cluster: &'a Cluster, hint: &str) -> Database<'a> {
+pub(crate) fn sample<'a>(cluster: &'a Cluster, hint: &str) -> Database<'a> {
     let database = cluster.database(hint);
     database.execute(SAMPLE);
     database
@@ -116,7 +116,7 @@ impl Place {
     }
 }
 
-fn connect(url: &str) -> ConnectOptions {
+pub(crate) fn connect(url: &str) -> ConnectOptions {
     resolve(&ConnectArgs { dbname: Some(url.to_owned()), ..ConnectArgs::default() }, &Environment::default()).unwrap()
 }
 
@@ -125,7 +125,7 @@ fn jobs(jobs: usize) -> RestoreOptions {
 }
 
 /// Nothing of ours is left in the target.
-fn assert_clean(database: &Database<'_>) {
+pub(crate) fn assert_clean(database: &Database<'_>) {
     let left = database.value("SELECT count(*) FROM pg_namespace WHERE nspname = '_pgfreight'");
     assert_eq!(left, "0", "the progress schema was left behind");
 }

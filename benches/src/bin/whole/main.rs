@@ -1,9 +1,10 @@
-//! Whole dumps and restores beside `pg_dump` and `pg_restore`, in one run on one server: `make bench`.
+//! Whole dumps, restores and copies beside `pg_dump`, `pg_restore` and `pgcopydb`, in one run on one server: `make bench`.
 //!
 //! Every contender runs in turn, round after round, and medians are compared, so that a noisy machine is noisy for all.
 //! Results are ratios; nothing here asserts a time.
 
 mod contenders;
+mod copying;
 mod ddl;
 mod link;
 mod measure;
@@ -15,6 +16,7 @@ use pgfreight_fixtures::postgres::{Cluster, Options};
 use pgfreight_fixtures::{regression, schemas};
 
 use contenders::{Arena, Filler};
+use copying::Copying;
 use ddl::Ddl;
 use link::Link;
 use table::Table;
@@ -63,6 +65,11 @@ fn main() {
         let (dumps, restores) = arena.run();
         Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
         Table::new("restore", "pg_restore").print(&restores);
+    }
+    for (name, filler) in works.into_iter().filter(|_| wanted("copy")) {
+        let copying = Copying::fill(&cluster, &settings, filler);
+        println!("\n{name}: {} MiB in the server", copying.megabytes());
+        copying.run();
     }
     if wanted("links") {
         let database = cluster.database("far");

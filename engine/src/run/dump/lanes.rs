@@ -16,7 +16,7 @@ use super::gather::Gather;
 use super::packer::{Pack, Packer};
 use crate::connect::CopyOut;
 use crate::error::{Error, Kind, Result};
-use crate::event::Event;
+use crate::event::{Event, News};
 use crate::limits::{CHUNK_ATTEMPTS, PACK_BELOW};
 use crate::plan::dump_plan::{DumpPlan, PlannedChunk, PlannedTable};
 use crate::run::cpu_pool::CpuPool;
@@ -187,7 +187,7 @@ async fn one(
         encoding: hall.holder.encoding(),
     };
     let statement = copy_out::statement(source, planned.span);
-    if lockable(hall, lane, table).await? {
+    if lockable(&hall.around.news, lane, table).await? {
         copy(hall, index, table, lane.copy_out(&statement).await?).await
     } else {
         let mut holder = hall.holder.lane().await;
@@ -196,7 +196,7 @@ async fn one(
 }
 
 /// Whether this lane may read the table; if DDL stays in the way the holder, who has the lock, copies it.
-async fn lockable(hall: &Hall, lane: &mut SnapshotLane, table: &PlannedTable) -> Result<bool> {
+pub async fn lockable(news: &News, lane: &mut SnapshotLane, table: &PlannedTable) -> Result<bool> {
     if !table.locked {
         return Ok(true);
     }
@@ -208,7 +208,7 @@ async fn lockable(hall: &Hall, lane: &mut SnapshotLane, table: &PlannedTable) ->
     }
     let message =
         format!("DDL waits for our lock on {}; its rows are read by the snapshot's holder", table.display_name());
-    hall.around.news.tell(Event::Warning { message });
+    news.tell(Event::Warning { message });
     Ok(false)
 }
 

@@ -18,11 +18,12 @@ mod commit;
 mod gather;
 mod journal;
 mod known;
-mod lanes;
+pub(in crate::run) mod lanes;
 mod packer;
-mod survey;
-mod watch;
+pub(in crate::run) mod survey;
+pub(in crate::run) mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use self::gather::Gather;
 use self::journal::Journal;
 use self::known::Known;
+pub(in crate::run) use self::lanes::is_lost;
 use self::lanes::{Hall, Lost};
 use self::survey::{Survey, Surveyed};
 use super::cpu_pool::CpuPool;
@@ -45,7 +47,8 @@ use crate::catalog::planner_statistics::PlannerStatistics;
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::ids::DumpId;
+use crate::format::manifest::GridMemory;
+use crate::ids::{DumpId, TableTag};
 use crate::introspect;
 use crate::journal::Batch;
 use crate::keys::WriterKey;
@@ -136,7 +139,7 @@ fn refuse_loose_passwords(options: &DumpOptions) -> Result<()> {
     }
 }
 
-fn new_dump_id(moment: DateTime<Utc>) -> Result<DumpId> {
+pub(in crate::run) fn new_dump_id(moment: DateTime<Utc>) -> Result<DumpId> {
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| Error::new(Kind::Bug, "no randomness").because(error))?;
     Ok(DumpId::begun(moment, random))
@@ -170,8 +173,7 @@ impl Run<'_> {
                 }
                 Err(error) => error,
             };
-            let again = lanes::is_lost(&error) || is_changed(&error);
-            if !again || restarts + 1 >= SNAPSHOT_ATTEMPTS {
+            if !is_another_moment_better(&error) || restarts + 1 >= SNAPSHOT_ATTEMPTS {
                 return Err(error);
             }
             restarts += 1;
@@ -186,7 +188,7 @@ impl Run<'_> {
     /// One snapshot's worth of work. What became durable is added to `known` whatever the outcome.
     async fn attempt(&self, known: &mut Known, batch: &mut Batch) -> Result<DumpReport> {
         self.phase("connect");
-        let (holder, reader) = Box::pin(stoppable(self.around, self.open_holder())).await?;
+        let (holder, reader) = Box::pin(stoppable(self.around, open_holder(&self.lanes, self.had_snapshot()))).await?;
         self.around.news.tell(Event::Server {
             role: "source",
             version: holder.version().to_string(),
@@ -212,65 +214,19 @@ impl Run<'_> {
         commit::Commit { run: self, surveyed, hall: &hall, known }.finish().await
     }
 
-    /// Connects; a server that is starting or restarting is given time.
-    async fn open_holder(&self) -> Result<(Holder, CatalogReader)> {
-        let since = Instant::now();
-        loop {
-            match Holder::open(&self.lanes).await {
-                Err(error) if error.is_passing() && self.had_snapshot() && since.elapsed() < RETURN_PATIENCE => {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                }
-                other => return other,
-            }
-        }
-    }
-
     /// True once this run has written something: only then is patience with a dead server more useful than an error.
     fn had_snapshot(&self) -> bool {
         self.around.news.counters.raw_bytes.load(std::sync::atomic::Ordering::Relaxed) > 0
     }
 
     async fn survey(&self, holder: &Holder, reader: &CatalogReader, known: &Known) -> Result<Surveyed> {
-        self.phase("introspect");
-        let mut catalog = introspect::read(reader.client()).await?;
-        if self.options.globals {
-            let features = introspect::Features::of(holder.version());
-            catalog.globals =
-                Some(introspect::globals::read(reader.client(), &features, self.options.role_passwords).await?);
-        }
-        let mut filters = self.options.filters.clone();
-        filters.search_path = holder.search_path().to_vec();
-        let selection = Selection::of(&catalog, &filters)?;
-        self.tell_dangling(&selection);
-        self.phase("lock");
-        let tag = |schema: &str, name: &str| self.writer.table_tag(&catalog.database.name, schema, name);
-        let survey = Survey {
-            holder,
-            reader,
-            catalog: &catalog,
-            wanted: &selection.data,
-            large_objects: selection.large_objects,
-            options: self.options,
-            known,
-            tag: &tag,
-        };
-        let (plan, statistics) = tokio::try_join!(survey.plan(), statistics(reader, &catalog, &selection))?;
-        catalog.planner_statistics = statistics;
-        let selected = selection.reduce(&catalog);
-        let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
-        Ok(Surveyed { selected, selection, losses, plan })
-    }
-
-    fn tell_dangling(&self, selection: &Selection) {
-        for (key, table) in &selection.dangling {
-            let message = format!("foreign key {key} references {table}, which is not in the dump");
-            self.around.news.tell(Event::Warning { message });
-        }
+        let tag = |database: &str, schema: &str, name: &str| self.writer.table_tag(database, schema, name);
+        survey((holder, reader), self.options, KnownTables { grids: &known.grids, tag: &tag }, self.around).await
     }
 
     fn hall(&self, holder: Holder, plan: DumpPlan, gather: Gather) -> Result<Hall> {
         self.around.news.tell(Event::Planned {
-            dump: self.dump.clone(),
+            dump: Some(self.dump.clone()),
             tables: plan.tables.len() as u64,
             chunks: plan.chunks.len() as u64,
             bytes: plan.bytes(),
@@ -302,7 +258,7 @@ impl Run<'_> {
         let working = async {
             let outcome = tokio::select! {
                 done = finish(&mut lanes) => done,
-                lost = watch::keep(hall, self.options.snapshot_age) => Err(lost),
+                lost = watch::keep(&hall.holder, self.options.snapshot_age, &hall.around.news) => Err(lost),
                 () = ended.cancelled() => Ok(()),
             };
             lanes.shutdown().await;
@@ -328,6 +284,65 @@ impl Run<'_> {
     }
 }
 
+/// Connects; a server that was there before and is restarting is given time.
+pub(in crate::run) async fn open_holder(lanes: &LaneOptions, patient: bool) -> Result<(Holder, CatalogReader)> {
+    let since = Instant::now();
+    loop {
+        match Holder::open(lanes).await {
+            Err(error) if error.is_passing() && patient && since.elapsed() < RETURN_PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Tables that were cut before.
+pub(in crate::run) struct KnownTables<'a> {
+    /// Their grids.
+    pub(in crate::run) grids: &'a BTreeMap<TableTag, GridMemory>,
+    /// What a table (database, schema, name) is known by.
+    pub(in crate::run) tag: &'a (dyn Fn(&str, &str, &str) -> TableTag + Send + Sync),
+}
+
+/// Reads the schema in a snapshot, chooses from it, and locks, measures and plans what is chosen.
+pub(in crate::run) async fn survey(
+    (holder, reader): (&Holder, &CatalogReader),
+    options: &DumpOptions,
+    known: KnownTables<'_>,
+    around: &Surroundings,
+) -> Result<Surveyed> {
+    around.news.tell(Event::Phase { name: "introspect" });
+    let mut catalog = introspect::read(reader.client()).await?;
+    if options.globals {
+        let features = introspect::Features::of(holder.version());
+        catalog.globals = Some(introspect::globals::read(reader.client(), &features, options.role_passwords).await?);
+    }
+    let mut filters = options.filters.clone();
+    filters.search_path = holder.search_path().to_vec();
+    let selection = Selection::of(&catalog, &filters)?;
+    for (key, table) in &selection.dangling {
+        let message = format!("foreign key {key} references {table}, which is not carried");
+        around.news.tell(Event::Warning { message });
+    }
+    around.news.tell(Event::Phase { name: "lock" });
+    let survey = Survey {
+        holder,
+        reader,
+        catalog: &catalog,
+        wanted: &selection.data,
+        large_objects: selection.large_objects,
+        options,
+        grids: known.grids,
+        tag: &|schema: &str, name: &str| (known.tag)(&catalog.database.name, schema, name),
+    };
+    let (plan, statistics) = tokio::try_join!(survey.plan(), statistics(reader, &catalog, &selection))?;
+    catalog.planner_statistics = statistics;
+    let selected = selection.reduce(&catalog);
+    let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
+    Ok(Surveyed { selected, selection, losses, plan })
+}
+
 /// Ends an attempt whose lanes have copied everything: the last small chunks are stored, and the locks have held.
 /// Lanes lock a table when they come to it; with the holder gone before, it could have been truncated until then.
 async fn finished(hall: &Hall) -> Result<()> {
@@ -343,6 +358,11 @@ async fn finish(lanes: &mut JoinSet<Result<()>>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the run should begin again under a new snapshot: this one is gone, or tables changed before they were locked.
+pub(in crate::run) fn is_another_moment_better(error: &Error) -> bool {
+    is_lost(error) || is_changed(error)
 }
 
 fn is_changed(error: &Error) -> bool {

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::known::Known;
 use crate::catalog::{Body, Catalog, Object, ObjectId, table::TableKind};
 use crate::connect;
 use crate::error::{Error, Kind, Result};
@@ -59,8 +58,8 @@ pub struct Survey<'a> {
     pub large_objects: bool,
     /// Options.
     pub options: &'a DumpOptions,
-    /// Grids of the last dumps.
-    pub known: &'a Known,
+    /// How tables were cut before.
+    pub grids: &'a BTreeMap<TableTag, GridMemory>,
     /// Names tables in public files.
     pub tag: &'a (dyn Fn(&str, &str) -> TableTag + Send + Sync),
 }
@@ -147,7 +146,7 @@ impl Survey<'_> {
         let blocks = u32::try_from(table.heap_bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
         let splittable =
             table.heap && table.kind == 'r' && condition.is_none() && self.holder.version().major() >= TID_RANGE_SCAN;
-        let remembered = self.known.grids.get(&tag).copied();
+        let remembered = self.grids.get(&tag).copied();
         let (spans, memory) = if splittable {
             let memory = grid::choose(TableSize { blocks, bytes }, self.options.chunk_target, remembered);
             (split::split(blocks, memory), Some((tag, memory)))

@@ -3,34 +3,35 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::lanes::{Hall, Lost};
+use super::lanes::Lost;
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, News};
 use crate::source::error::SourceError;
+use crate::source::holder::Holder;
 
 /// How often the holder is asked.
 const INTERVAL: Duration = Duration::from_secs(3);
 
 /// Ends only with the reason why the attempt cannot go on.
-pub async fn keep(hall: &Hall, age_limit: Option<Duration>) -> Error {
+pub async fn keep(holder: &Holder, age_limit: Option<Duration>, news: &News) -> Error {
     let mut told = BTreeSet::new();
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let age = hall.holder.since().elapsed();
+        let age = holder.since().elapsed();
         if age_limit.is_some_and(|limit| age > limit) {
             return SourceError::SnapshotTooOld { minutes: age.as_secs() / 60 }.into();
         }
-        let blocked = match hall.holder.watch().await {
+        let blocked = match holder.watch().await {
             Ok(blocked) => blocked,
             Err(error) => return Lost(error).into(),
         };
         for waiting in blocked {
             if told.insert(waiting.pid) {
                 let message = format!(
-                    "session {} waits for {} on {} until this dump ends",
+                    "session {} waits for {} on {} until this run has read it",
                     waiting.pid, waiting.mode, waiting.table
                 );
-                hall.around.news.tell(Event::Warning { message });
+                news.tell(Event::Warning { message });
             }
         }
     }

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
+use super::cargo::Cargo;
 use crate::connect::ConnectOptions;
 use crate::event::Event;
 use crate::run::diff;
-use crate::run::opened::OpenedDump;
 use crate::run::options::{DiffOptions, RestoreOptions, Surroundings};
 use crate::source::lane::LaneOptions;
 
@@ -19,12 +19,14 @@ pub(super) type Name = (String, String);
 /// Whether the target is what a whole restore of the dump would make of it. Reads every row, but only where the target has
 /// all of the dump's relations.
 pub(super) async fn is_done(
-    dump: &OpenedDump,
+    cargo: &Cargo,
     (created, there): (&[Name], &BTreeSet<Name>),
     target: &ConnectOptions,
     options: &RestoreOptions,
     around: &Surroundings,
 ) -> bool {
+    // A source may have changed since it was copied: only a dump can be compared with.
+    let Some(dump) = &cargo.dump else { return false };
     let filters = &options.filters;
     let whole = !filters.schema_only && !filters.data_only && filters.sections.is_empty();
     if !whole || created.is_empty() || !created.iter().all(|name| there.contains(name)) {

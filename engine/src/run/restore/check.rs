@@ -15,6 +15,13 @@ impl Run {
         let whole = |(load, _): &(usize, &PlannedLoad)| !spoiled.contains(load) && !self.occupied.contains(load);
         self.plan.loads.iter().enumerate().filter(whole).map(|(_, load)| load).collect()
     }
+
+    /// A table with the rows it should have now.
+    fn table_as_read(&self, table: usize) -> TableData {
+        let reading = self.reading(table);
+        let data = self.cargo.contents.tables[table].clone();
+        TableData { rows: reading.rows, fingerprint: reading.fingerprint, ..data }
+    }
 }
 
 /// Reads restored tables back; gives one sentence for each that differs.
@@ -24,25 +31,31 @@ pub(super) async fn fingerprints(run: &Run) -> Result<Vec<String>> {
     }
     run.stopped()?;
     run.around.news.tell(Event::Phase { name: "check" });
-    let tables: Vec<TableData> =
-        run.checked().into_iter().map(|load| run.dump.contents.tables[load.table].clone()).collect();
+    let tables: Vec<TableData> = run.checked().into_iter().map(|load| run.table_as_read(load.table)).collect();
     if tables.is_empty() {
         return Ok(Vec::new());
     }
     let reader = LaneOptions { connect: run.target.clone(), role: run.options.role.clone(), row_security: false };
-    let encoding = &run.dump.contents.header.encoding;
+    let encoding = &run.cargo.contents.header.encoding;
     let compared = fingerprint::compare(&reader, tables.clone(), encoding, run.options.jobs, &run.around).await;
     let compared = compared.map_err(|error| error.context("reading restored tables back"))?;
-    Ok(compared.iter().zip(&tables).filter_map(|(comparison, table)| comparison.problem(table)).collect())
+    Ok(compared
+        .iter()
+        .zip(&tables)
+        .filter_map(|(comparison, table)| comparison.problem(table, run.cargo.origin()))
+        .collect())
 }
 
-/// The restored rows are not the dump's.
-pub(super) fn unequal(problems: &[String]) -> Error {
+/// The restored rows are not those they should be.
+pub(super) fn unequal(problems: &[String], origin: &str) -> Error {
     let what = match problems {
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first}; and {} more tables differ", rest.len()),
         [] => "tables differ".to_owned(),
     };
-    Error::new(Kind::Verification, format!("the restored rows are not those of the dump: {what}"))
-        .hint("Something changed the rows on their way in or since: triggers, rules, other sessions. `pgfreight verify --against` shows all tables.")
+    Error::new(Kind::Verification, format!("the restored rows are not those of the {origin}: {what}"))
+        .hint(match origin {
+            "dump" => "Something changed the rows on their way in or since: triggers, rules, other sessions. `pgfreight verify --against` shows all tables.",
+            _ => "Something changed the rows on their way in or since: triggers, rules, other sessions.",
+        })
 }

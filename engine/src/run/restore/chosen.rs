@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::cargo::Cargo;
 use super::prepare::{table_of_contents, wanted};
 use crate::catalog::{Catalog, Class, Object, ObjectId};
 use crate::connect::Lane;
@@ -10,7 +11,6 @@ use crate::error::Result;
 use crate::event::{Event, News};
 use crate::plan::pull::{self, Needs};
 use crate::plan::select_entries as select;
-use crate::run::opened::OpenedDump;
 use crate::run::options::RestoreOptions;
 use crate::target::apply::display_name;
 use crate::target::facts::TargetFacts;
@@ -23,17 +23,17 @@ const NAMED: usize = 10;
 /// Written for the target's version, in the order of a list file if there is one. What an interrupted run brought along
 /// counts as brought, not as there.
 pub(super) async fn entries(
-    dump: &OpenedDump,
+    cargo: &Cargo,
     (lane, facts): (&mut Lane, &TargetFacts),
     options: &RestoreOptions,
     found: Option<&Done>,
     news: &News,
 ) -> Result<Vec<Entry>> {
-    let toc = table_of_contents(dump, facts.version)?;
+    let toc = table_of_contents(cargo, facts.version)?;
     let mut chosen = select::select_entries(&toc, &options.filters)?;
     if pull::applies(&options.filters) {
         let needs = Needs::of(&toc, &chosen, select::unwanted(&toc, &options.filters)?);
-        let objects = objects(&dump.contents.catalog, &needs);
+        let objects = objects(&cargo.contents.catalog, &needs);
         let mut present = present::read(lane, &objects).await?;
         if let Some(done) = found {
             let ours = toc.entries.iter().filter(|entry| done.entries.contains(&entry.id));

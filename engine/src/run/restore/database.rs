@@ -1,12 +1,12 @@
 //! `--create`: the database itself, made from a connection to another one.
 
+use super::cargo::Cargo;
 use super::globals::{self, Made};
 use super::open_lane;
 use super::prepare::{Target, table_of_contents};
 use crate::connect::{ConnectOptions, Lane};
 use crate::ddl::{Entry, EntryKind};
 use crate::error::{Error, Kind, Result};
-use crate::run::opened::OpenedDump;
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::sql;
 use crate::target::apply::Rules;
@@ -17,13 +17,13 @@ use crate::target::settings::Writing;
 /// Makes the dump's database beside the one `connect` names, or finds the one an interrupted run has made; before it, with
 /// `--globals`, the roles and tablespaces it may need.
 pub(super) async fn create(
-    dump: &OpenedDump,
+    cargo: &Cargo,
     connect: &ConnectOptions,
     options: &RestoreOptions,
     around: &Surroundings,
     made: &mut Made,
 ) -> Result<Target> {
-    let name = &dump.contents.catalog.database.name;
+    let name = &cargo.contents.catalog.database.name;
     let target = connect.with_database(name);
     guards::refuse_protected(&target.describe(), name, &options.protected)?;
     around.news.tell(crate::event::Event::Phase { name: "create" });
@@ -36,12 +36,12 @@ pub(super) async fn create(
             .hint("Use --clean to drop it first, or restore into an empty database without --create."));
     }
     if options.globals {
-        *made = globals::make(dump, connect, options, around).await?;
+        *made = globals::make(cargo, connect, options, around).await?;
     }
     if unfinished {
         return Ok(Target { connect: target, fresh: false });
     }
-    let entry = entry(dump, &lane)?;
+    let entry = entry(cargo, &lane)?;
     if exists {
         let drop = format!("DROP DATABASE {}", sql::quote_ident(name));
         lane.execute(&drop).await.map_err(|error| error.context(format!("dropping database {name}")))?;
@@ -55,12 +55,12 @@ pub(super) async fn create(
     Ok(Target { connect: target, fresh: true })
 }
 
-fn entry(dump: &OpenedDump, lane: &Lane) -> Result<Entry> {
-    let toc = table_of_contents(dump, lane.version())?;
+fn entry(cargo: &Cargo, lane: &Lane) -> Result<Entry> {
+    let toc = table_of_contents(cargo, lane.version())?;
     toc.entries
         .into_iter()
         .find(|entry| entry.kind == EntryKind::Database)
-        .ok_or_else(|| Error::new(Kind::Bug, "the dump does not say how its database is made"))
+        .ok_or_else(|| Error::new(Kind::Bug, "nothing says how the database is made"))
 }
 
 async fn exists(lane: &mut Lane, name: &str) -> Result<bool> {

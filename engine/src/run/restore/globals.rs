@@ -3,6 +3,7 @@
 //! All of it is one transaction, but for `CREATE TABLESPACE`, which runs in none. The target is looked at first, and only
 //! what it lacks is made ([`crate::plan::globals`]): interrupted, the same command goes on.
 
+use super::cargo::Cargo;
 use super::{cancelled, open_lane};
 use crate::catalog::Globals;
 use crate::connect::{self, ConnectOptions, Role, Session};
@@ -11,7 +12,6 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::introspect::{self, Features, IntrospectError};
 use crate::plan::globals::{self as planning, GlobalsInput, GlobalsPlan, LeaveOut};
-use crate::run::opened::OpenedDump;
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::source::settings;
 use crate::target::apply::{self, Lost, Prepared, Rules};
@@ -28,8 +28,8 @@ pub(super) struct Made {
 }
 
 /// What would be done: reads the target, writes nothing.
-pub(super) async fn plan(dump: &OpenedDump, connect: &ConnectOptions, options: &RestoreOptions) -> Result<GlobalsPlan> {
-    let wanted = dump.globals()?;
+pub(super) async fn plan(cargo: &Cargo, connect: &ConnectOptions, options: &RestoreOptions) -> Result<GlobalsPlan> {
+    let wanted = cargo.globals()?;
     let session = connect::session(connect, Role::Target).await?;
     let found = look(&session, wanted.passwords).await.map_err(|error| error.context("looking at the cluster"))?;
     let plan = planning::plan(GlobalsInput {
@@ -71,13 +71,13 @@ async fn look(session: &Session, passwords: bool) -> Result<Found> {
 
 /// Makes what is missing; what fails is lost, unless the user wants to stop at the first.
 pub(super) async fn make(
-    dump: &OpenedDump,
+    cargo: &Cargo,
     connect: &ConnectOptions,
     options: &RestoreOptions,
     around: &Surroundings,
 ) -> Result<Made> {
     around.news.tell(Event::Phase { name: "globals" });
-    let plan = plan(dump, connect, options).await?;
+    let plan = plan(cargo, connect, options).await?;
     let mut made = Made::default();
     made.lose(plan.losses.into_iter().map(|(class, name, reason)| Lost { class, name, reason }), around);
     let writing = Writing { role: options.role.clone(), ..Writing::default() };

@@ -1,5 +1,6 @@
-//! Loading one chunk: fetched, opened and sent at the same time, committed only when all of it was proved.
+//! Loading one chunk: read and sent at the same time, committed only when all of it was proved.
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -7,9 +8,12 @@ use super::{Run, cancelled, locked};
 use crate::connect::{self, CopyIn, Lane};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event};
+use crate::format::contents::TableData;
 use crate::plan::schedule::Task;
-use crate::run::chunk_reader::ChunkReader;
+use crate::run::chunk_source::{Place, ReadChunk};
+use crate::run::fingerprint::Reading;
 use crate::target::apply::{self, Lost};
+use crate::target::copy_progress::{self, LoadedChunk, table_key};
 use crate::target::{copy_in, progress};
 
 /// Opened blocks that wait to be sent.
@@ -18,7 +22,7 @@ pub(super) const QUEUE: usize = 2;
 /// Says what is going to be loaded.
 pub(super) fn tell_planned(run: &Run) {
     run.around.news.tell(Event::Planned {
-        dump: run.dump.manifest.dump.clone(),
+        dump: run.cargo.dump.as_ref().map(|dump| dump.manifest.dump.clone()),
         tables: run.plan.loads.len() as u64,
         chunks: run.plan.chunks(),
         bytes: run.plan.bytes(),
@@ -30,7 +34,7 @@ pub(super) fn tell_planned(run: &Run) {
 pub(super) fn tell_if_complete(run: &Run, load: usize, complete: bool) {
     let planned = &run.plan.loads[load];
     if complete && !locked(&run.spoiled).contains(&load) && !run.second_try.has_chunk_of(load) {
-        run.around.news.tell(Event::TableDone { table: planned.name.clone(), rows: planned.rows });
+        run.around.news.tell(Event::TableDone { table: planned.name.clone(), rows: run.reading(planned.table).rows });
     }
 }
 
@@ -47,15 +51,15 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
         run.around.news.tell(Event::TableStarted { table: planned.name.clone(), bytes });
     }
     match transaction(run, lane, planned.table, chunk).await {
-        Ok(stored) => {
-            let facts = &run.dump.contents.tables[planned.table].chunks[chunk];
-            Counters::add(&run.around.news.counters.rows, facts.rows);
+        Ok(ReadChunk { reading, stored }) => {
+            run.note((planned.table, chunk), reading);
+            Counters::add(&run.around.news.counters.rows, reading.rows);
             Counters::add(&run.around.news.counters.chunks, 1);
             run.around.news.tell(Event::ChunkDone {
                 table: planned.name.clone(),
                 chunk: chunk as u32,
-                rows: facts.rows,
-                raw: facts.raw,
+                rows: reading.rows,
+                raw: reading.raw,
                 stored,
                 reused: false,
             });
@@ -63,19 +67,19 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
         }
         Err(error) if progress::is_done_already(&error) => {
             lane.execute("ROLLBACK").await?;
-            Ok(())
+            committed_before(run, lane, (planned.table, chunk)).await
         }
         Err(error) => refused(run, lane, task, error).await,
     }
 }
 
-/// Begin, write down, copy, commit. Gives the stored bytes read.
-async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> Result<u64> {
-    let data = &run.dump.contents.tables[table];
-    let encoding = &run.dump.contents.header.encoding;
-    lane.execute(&copy_in::begin(data, table, chunk, encoding)).await?;
+/// Begin, write down, copy, commit. Gives what was read.
+async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> Result<ReadChunk> {
+    let data = &run.cargo.contents.tables[table];
+    let encoding = &run.cargo.contents.header.encoding;
+    lane.execute(&copy_in::begin(data, (table, chunk), run.rules.attempt, encoding)).await?;
     let (sender, mut blocks) = mpsc::channel(QUEUE);
-    let reading = AbortOnDropHandle::new(tokio::spawn(read(Source::of(run, table, chunk), sender)));
+    let reading = AbortOnDropHandle::new(tokio::spawn(run.chunks.read((table, chunk), sender)));
     let mut copy = lane.copy_in(&copy_in::copy(data, encoding)).await?;
     if let Err(stopped) = send(run, &mut copy, &mut blocks).await {
         if stopped.kind() == Kind::Cancelled {
@@ -86,59 +90,42 @@ async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> 
     // The channel has ended: either everything was sent, or the reader failed and says why.
     let read =
         reading.await.unwrap_or_else(|panic| Err(Error::new(Kind::Bug, "a chunk's reader failed").because(panic)));
-    let stored = match read {
-        Ok(stored) => stored,
+    let read = match read {
+        Ok(read) => read,
         Err(error) => {
-            copy.abort("the stored chunk is not what it should be").await?;
+            copy.abort("the chunk could not be read to its end, or is not what it should be").await?;
             return Err(error);
         }
     };
     let loaded = copy.finish().await?;
-    let expected = data.chunks[chunk].rows;
+    let expected = read.reading.rows;
     if loaded != expected {
         return Err(Error::new(Kind::Target, format!("{loaded} of {expected} rows of a chunk were stored"))
             .hint("A trigger or rule on the table drops rows: use --disable-triggers."));
     }
-    lane.execute(&copy_in::end(data)).await?;
-    Ok(stored)
+    let note = run.rules.attempt.map(|_| loaded_chunk(data, chunk, read.reading).add_to((table, chunk)));
+    lane.execute(&copy_in::end(data, note.as_deref())).await?;
+    Ok(read)
 }
 
-/// What the reading task owns.
-struct Source {
-    repository: crate::store::Repository,
-    pool: crate::run::cpu_pool::CpuPool,
-    dump: crate::run::opened::OpenedDump,
-    place: (usize, usize),
-    news: crate::event::News,
+/// What a copy writes down of a chunk.
+fn loaded_chunk(table: &TableData, chunk: usize, reading: Reading) -> LoadedChunk {
+    let facts = &table.chunks[chunk];
+    let Reading { rows, raw, fingerprint } = reading;
+    LoadedChunk { table: table_key(table), from: facts.from, to: facts.to, rows, raw, fingerprint }
 }
 
-impl Source {
-    fn of(run: &Run, table: usize, chunk: usize) -> Self {
-        Self {
-            repository: run.repository.clone(),
-            pool: run.pool.clone(),
-            dump: run.dump.clone(),
-            place: (table, chunk),
-            news: run.around.news.clone(),
-        }
+/// An earlier try has committed although its answer was lost: what a copy then held stands in the target alone.
+async fn committed_before(run: &Run, lane: &mut Lane, place: Place) -> Result<()> {
+    if run.rules.attempt.is_some()
+        && let Some(loaded) = copy_progress::loaded(lane, place).await?
+    {
+        run.note(place, Reading { rows: loaded.rows, raw: loaded.raw, fingerprint: loaded.fingerprint });
     }
+    Ok(())
 }
 
-/// Fetches and opens a chunk into a bounded queue; ends early when nobody listens any more.
-async fn read(source: Source, blocks: mpsc::Sender<Vec<u8>>) -> Result<u64> {
-    let mut reader = ChunkReader::new(&source.repository, &source.pool, &source.dump, source.place)?;
-    let mut told = 0;
-    while let Some(block) = reader.next().await? {
-        Counters::add(&source.news.counters.stored_bytes, reader.stored_read() - told);
-        told = reader.stored_read();
-        if blocks.send(block).await.is_err() {
-            break;
-        }
-    }
-    Ok(reader.stored_read())
-}
-
-async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Vec<u8>>) -> Result<()> {
+async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Bytes>) -> Result<()> {
     loop {
         let block = tokio::select! {
             biased;
@@ -157,8 +144,12 @@ async fn refused(run: &Run, lane: &mut Lane, task: Task, error: Error) -> Result
     let planned = &run.plan.loads[load];
     let server = connect::server_error(&error).cloned();
     let refusal = server.filter(|server| !apply::ends_the_run(&server.code));
-    if error.is_passing() || error.kind() == Kind::Cancelled {
+    // A source that fails says nothing about the rows.
+    if error.is_passing() || matches!(error.kind(), Kind::Cancelled | Kind::Source) {
         return Err(error);
+    }
+    if copy_progress::is_superseded(&error) {
+        return Err(copy_progress::superseded(error));
     }
     let ends = run.rules.exit_on_error && !run.second_try.is_open();
     let Some(server) = refusal.filter(|_| !ends) else {

@@ -15,6 +15,7 @@
 
 mod already;
 mod budget;
+pub(in crate::run) mod cargo;
 mod check;
 mod chosen;
 mod database;
@@ -22,15 +23,18 @@ mod globals;
 mod lanes;
 mod load;
 mod prepare;
+mod renew;
 mod second_try;
 mod serial;
+mod stored;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::cpu_pool::CpuPool;
+use super::chunk_source::{ChunkSource, Place};
+use super::fingerprint::Reading;
 use super::opened::OpenedDump;
 use super::options::{RestoreOptions, Surroundings};
 use super::report::{Loss, RestoreReport};
@@ -47,16 +51,20 @@ use crate::target::facts::TargetFacts;
 use crate::target::progress::Done;
 use crate::target::settings::{self, Writing};
 
+use cargo::Cargo;
+use stored::StoredChunks;
+
 pub use prepare::RestorePreview;
 
 /// Everything the tasks of one restore share.
 struct Run {
-    repository: Repository,
-    dump: OpenedDump,
+    cargo: Cargo,
+    chunks: Arc<dyn ChunkSource>,
+    /// What the tables' rows come to; of a copy, what was read of them by now.
+    readings: Mutex<Vec<Reading>>,
     target: ConnectOptions,
     options: RestoreOptions,
     around: Surroundings,
-    pool: CpuPool,
     facts: TargetFacts,
     writing: Writing,
     rules: Rules,
@@ -82,12 +90,22 @@ pub async fn preview(
     options: &RestoreOptions,
     around: &Surroundings,
 ) -> Result<RestorePreview> {
-    let target = prepare::Target { connect: target.clone(), fresh: false };
+    look(&Cargo::of(dump), target, options, around).await
+}
+
+/// What carrying a freight into a database would do.
+pub(in crate::run) async fn look(
+    cargo: &Cargo,
+    target: &ConnectOptions,
+    options: &RestoreOptions,
+    around: &Surroundings,
+) -> Result<RestorePreview> {
     let planned = match options.globals {
-        true => Some(globals::plan(dump, &target.connect, options).await?),
+        true => Some(globals::plan(cargo, target, options).await?),
         false => None,
     };
-    let prepared = prepare::prepare(dump, &target, options, around).await?;
+    let target = prepare::Target { connect: target.clone(), fresh: false };
+    let prepared = prepare::prepare(cargo, &target, options, around).await?;
     Ok(prepared.into_preview(planned.unwrap_or_default()))
 }
 
@@ -103,31 +121,43 @@ pub async fn restore(
     options: &RestoreOptions,
     around: &Surroundings,
 ) -> Result<RestoreReport> {
+    let chunks = StoredChunks::new(repository, dump, &around.news)?;
+    carry(&Cargo::of(dump), Arc::new(chunks), target, options, around).await
+}
+
+/// Carries a freight into a database, whatever its rows come from.
+pub(in crate::run) async fn carry(
+    cargo: &Cargo,
+    chunks: Arc<dyn ChunkSource>,
+    target: &ConnectOptions,
+    options: &RestoreOptions,
+    around: &Surroundings,
+) -> Result<RestoreReport> {
     let clock = Instant::now();
     budget::check(options)?;
     if options.globals {
-        dump.globals()?;
+        cargo.globals()?;
     }
     let mut made = globals::Made::default();
     let target = if options.create && !options.dry_run {
-        database::create(dump, target, options, around, &mut made).await?
+        database::create(cargo, target, options, around, &mut made).await?
     } else {
         prepare::Target { connect: target.clone(), fresh: false }
     };
-    let mut prepared = prepare::prepare(dump, &target, options, around).await?;
+    let mut prepared = prepare::prepare(cargo, &target, options, around).await?;
     if options.dry_run {
-        let report = RestoreReport { seconds: clock.elapsed().as_secs_f64(), ..empty(dump) };
+        let report = RestoreReport { seconds: clock.elapsed().as_secs_f64(), ..empty(cargo) };
         return Ok(report);
     }
     if prepared.is_done {
-        return Ok(done_before(dump, clock));
+        return Ok(done_before(cargo, clock));
     }
     if options.globals && !options.create {
-        made = globals::make(dump, &target.connect, options, around).await?;
+        made = globals::make(cargo, &target.connect, options, around).await?;
         prepared.know_again().await?;
     }
     prepared.made = made;
-    let (lane, run) = prepared.begin(repository, dump, options, around).await?;
+    let (lane, run) = prepared.begin(cargo, chunks, options, around).await?;
     let run = Arc::new(run);
     Box::pin(execute(&run, lane)).await.map_err(|error| run.how_to_continue(error))?;
     Ok(run.report(clock))
@@ -156,7 +186,7 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
     serial.last(run.plan.stage(Stage::Last)).await?;
     match problems.is_empty() {
         true => Ok(()),
-        false => Err(check::unequal(&problems)),
+        false => Err(check::unequal(&problems, run.cargo.origin())),
     }
 }
 
@@ -170,7 +200,8 @@ async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
     let loads = run.plan.load_tasks(|load, chunk| !again.contains(&Task::Chunk { load, chunk }));
     let is_again = |task: &&EntryTask| again.contains(&Task::Entry { id: task.id });
     let tasks: Vec<EntryTask> = tasks.iter().filter(is_again).cloned().collect();
-    lanes::run(run, Schedule::new(&loads, &tasks)).await
+    lanes::run(run, Schedule::new(&loads, &tasks)).await?;
+    run.chunks.release().await
 }
 
 /// Foreign keys, while every row is read back: adding a key leaves readers alone and keeps few processors busy, and no
@@ -186,6 +217,20 @@ impl Run {
     /// A fresh connection to the target, set up for writing.
     async fn open_lane(&self) -> Result<Lane> {
         open_lane(&self.target, &self.writing).await
+    }
+
+    /// What a table's rows come to.
+    fn reading(&self, table: usize) -> Reading {
+        locked(&self.readings).get(table).copied().unwrap_or_default()
+    }
+
+    /// A chunk was loaded: of a copy, only now it is known what it holds.
+    fn note(&self, place: Place, reading: Reading) {
+        if self.chunks.known(place).is_none()
+            && let Some(sum) = locked(&self.readings).get_mut(place.0)
+        {
+            sum.add(reading);
+        }
     }
 
     fn prepared(&self, id: u32) -> Option<Prepared> {
@@ -224,7 +269,7 @@ impl Run {
     fn how_to_continue(&self, error: Error) -> Error {
         match error.kind() {
             Kind::Cancelled => error.hint("What is done stays: run the same command again to continue."),
-            Kind::Target | Kind::Store if error.advice().is_none() => {
+            Kind::Target | Kind::Source | Kind::Store if error.advice().is_none() => {
                 error.hint("What is done stays: after mending the cause, run the same command again to continue.")
             }
             _ => error,
@@ -238,8 +283,8 @@ impl Run {
         let losses = locked(&self.losses).clone();
         RestoreReport {
             tables: whole().count() as u64,
-            rows: whole().map(|load| load.rows).sum(),
-            raw_bytes: whole().flat_map(|load| &load.chunks).sum(),
+            rows: whole().map(|load| self.reading(load.table).rows).sum(),
+            raw_bytes: whole().map(|load| self.reading(load.table).raw).sum(),
             entries: self.applied.load(Ordering::Relaxed),
             globals: self.globals,
             resumed_chunks: self.resumed_chunks(),
@@ -249,7 +294,7 @@ impl Run {
                 .map(|lost| Loss { class: lost.class.clone(), name: lost.name.clone(), reason: lost.reason.clone() })
                 .collect(),
             seconds: clock.elapsed().as_secs_f64(),
-            ..empty(&self.dump)
+            ..empty(&self.cargo)
         }
     }
 
@@ -279,8 +324,8 @@ fn cancelled() -> Error {
 }
 
 /// The report of a restore that had come to its end before.
-fn done_before(dump: &OpenedDump, clock: Instant) -> RestoreReport {
-    let tables = &dump.contents.tables;
+fn done_before(cargo: &Cargo, clock: Instant) -> RestoreReport {
+    let tables = &cargo.contents.tables;
     RestoreReport {
         tables: tables.len() as u64,
         rows: tables.iter().map(|table| table.rows).sum(),
@@ -288,13 +333,13 @@ fn done_before(dump: &OpenedDump, clock: Instant) -> RestoreReport {
         resumed_chunks: tables.iter().map(|table| table.chunks.len() as u64).sum(),
         proved_tables: tables.len() as u64,
         seconds: clock.elapsed().as_secs_f64(),
-        ..empty(dump)
+        ..empty(cargo)
     }
 }
 
-fn empty(dump: &OpenedDump) -> RestoreReport {
+fn empty(cargo: &Cargo) -> RestoreReport {
     RestoreReport {
-        dump: dump.manifest.dump.clone(),
+        dump: cargo.contents.header.dump.clone(),
         tables: 0,
         rows: 0,
         raw_bytes: 0,

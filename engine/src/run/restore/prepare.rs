@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use super::already;
+use super::cargo::Cargo;
 use super::chosen;
 use super::globals::Made;
+use super::renew::Renewal;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
 use crate::connect::{ConnectOptions, Lane};
@@ -19,12 +21,12 @@ use crate::ids::{Digest, ServerVersion};
 use crate::plan::globals::GlobalsPlan;
 use crate::plan::restore_plan::{self, PlanInput, RestorePlan};
 use crate::plan::select_entries::RestoreFilters;
-use crate::run::cpu_pool::CpuPool;
-use crate::run::opened::OpenedDump;
+use crate::run::chunk_source::ChunkSource;
+use crate::run::fingerprint::Reading;
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::sql;
-use crate::store::Repository;
 use crate::target::apply::Rules;
+use crate::target::copy_progress::{self, table_key};
 use crate::target::facts::{self, TargetFacts};
 use crate::target::guards::{self, Tolerance};
 use crate::target::progress::{self, Done, Found, RunMark};
@@ -82,7 +84,7 @@ impl fmt::Display for RestorePreview {
 
 /// Looks at the target, refuses what must be refused, and plans.
 pub(super) async fn prepare(
-    dump: &OpenedDump,
+    cargo: &Cargo,
     target: &Target,
     options: &RestoreOptions,
     around: &Surroundings,
@@ -97,27 +99,29 @@ pub(super) async fn prepare(
     around.news.tell(Event::Server { role: "target", version: facts.version_text.clone(), database });
     guards::refuse_unfit(&facts)?;
     refuse_transaction_pooler(&mut lane, connect, &writing).await?;
-    let header = &dump.contents.header;
-    for message in guards::warnings(&facts, dump.contents.catalog.server.version, &header.encoding) {
+    let header = &cargo.contents.header;
+    for message in guards::warnings(&facts, cargo.contents.catalog.server.version, &header.encoding) {
         around.news.tell(Event::Warning { message });
     }
     around.news.tell(Event::Phase { name: "plan" });
-    let mark = RunMark { dump: header.dump.clone(), options: digest(options, &facts) };
+    let mark = RunMark { origin: cargo.mark.clone(), options: digest(cargo, options, &facts) };
     let found = match progress::read(&mut lane, &mark).await? {
-        Found::Other { dump, started, same_dump } => return Err(progress::refuse_other(&dump, &started, same_dump)),
+        Found::Other { origin, started, same_origin } => {
+            return Err(progress::refuse_other(&origin, &started, same_origin));
+        }
         Found::Same(done) => Some(done),
         Found::Nothing => None,
     };
-    let entries = chosen::entries(dump, (&mut lane, &facts), options, found.as_deref(), &around.news).await?;
+    let entries = chosen::entries(cargo, (&mut lane, &facts), options, found.as_deref(), &around.news).await?;
     let made = entries.iter().filter(|entry| entry.desc == "ACCESS METHOD" && entry.kind == EntryKind::Create);
     facts.known.access_methods.extend(made.map(|entry| entry.name.clone()));
     let input = PlanInput {
         entries: &entries,
-        tables: &dump.contents.tables,
-        catalog: &dump.contents.catalog,
+        tables: &cargo.contents.tables,
+        catalog: &cargo.contents.catalog,
         clean: options.clean,
     };
-    let plan = restore_plan::plan(input);
+    let plan = RestorePlan { estimated: cargo.dump.is_none(), ..restore_plan::plan(input) };
     writing.triggers_off = options.disable_triggers && !creates(&entries);
     let mut prepared = Prepared {
         lane,
@@ -133,17 +137,17 @@ pub(super) async fn prepare(
         is_done: false,
     };
     if prepared.found.is_none() {
-        prepared.guard(target, options, dump, around).await?;
+        prepared.guard(target, options, cargo, around).await?;
     }
     prepared.warn_of_triggers(around).await?;
     Ok(prepared)
 }
 
 /// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.
-pub(super) fn table_of_contents(dump: &OpenedDump, target: ServerVersion) -> Result<Toc> {
-    let mut toc = ddl::write(&dump.contents.catalog, Dialect { target })
-        .map_err(|cause| Error::new(Kind::Format, "the dump's schema cannot be put in order").because(cause))?;
-    let carried: HashMap<u32, &Entry> = dump.contents.entries.iter().map(|entry| (entry.id, entry)).collect();
+pub(super) fn table_of_contents(cargo: &Cargo, target: ServerVersion) -> Result<Toc> {
+    let mut toc = ddl::write(&cargo.contents.catalog, Dialect { target })
+        .map_err(|cause| Error::new(Kind::Format, "the schema cannot be put in order").because(cause))?;
+    let carried: HashMap<u32, &Entry> = cargo.contents.entries.iter().map(|entry| (entry.id, entry)).collect();
     toc.entries.retain(|entry| carried.contains_key(&entry.id));
     let same = |entry: &&Entry| {
         carried.get(&entry.id).is_some_and(|other| (entry.object, entry.kind) == (other.object, other.kind))
@@ -189,12 +193,12 @@ fn creates(entries: &[Entry]) -> bool {
 }
 
 /// Everything that decides what is done; lanes, memory and the check do not.
-fn digest(options: &RestoreOptions, facts: &TargetFacts) -> Digest {
+fn digest(cargo: &Cargo, options: &RestoreOptions, facts: &TargetFacts) -> Digest {
     let RestoreOptions { filters, clean, create, no_owner, no_privileges, role, disable_triggers, .. } = options;
     let RestoreOptions { no_comments, no_publications, no_subscriptions, no_security_labels, .. } = options;
     let RestoreOptions { no_statistics, no_tablespaces, .. } = options;
     let text = format!(
-        "{} {} {filters:?} {:?} {role:?}",
+        "{} {} {filters:?} {:?} {role:?}{}",
         env!("CARGO_PKG_VERSION"),
         facts.version.major(),
         [
@@ -211,6 +215,7 @@ fn digest(options: &RestoreOptions, facts: &TargetFacts) -> Digest {
             no_statistics,
             no_tablespaces
         ],
+        cargo.choices,
     );
     Digest(*blake3::hash(text.as_bytes()).as_bytes())
 }
@@ -237,13 +242,13 @@ impl Prepared {
         &mut self,
         target: &Target,
         options: &RestoreOptions,
-        dump: &OpenedDump,
+        cargo: &Cargo,
         around: &Surroundings,
     ) -> Result<()> {
         let all = target.fresh || options.clean || options.allow_non_empty || !creates(&self.entries);
         let tolerance = match all {
             true => Tolerance::Anything,
-            false if is_partial(&options.filters) => Tolerance::OtherThings,
+            false if cargo.partial || is_partial(&options.filters) => Tolerance::OtherThings,
             false => Tolerance::Nothing,
         };
         let created = self
@@ -255,19 +260,19 @@ impl Prepared {
         if let Err(refused) = guards::refuse_occupied(&self.facts, tolerance, created.iter().cloned()) {
             let names = (&*created, &self.facts.relations);
             let may_be = matches!(tolerance, Tolerance::Nothing) && !options.dry_run;
-            self.is_done = may_be && already::is_done(dump, names, &self.target, options, around).await;
+            self.is_done = may_be && already::is_done(cargo, names, &self.target, options, around).await;
             return if self.is_done { Ok(()) } else { Err(refused) };
         }
         if !creates(&self.entries) {
-            self.find_rows(options, dump).await?;
+            self.find_rows(options, cargo).await?;
         }
         Ok(())
     }
 
     /// Restoring only data: rows that are there already would be doubled.
-    async fn find_rows(&mut self, options: &RestoreOptions, dump: &OpenedDump) -> Result<()> {
+    async fn find_rows(&mut self, options: &RestoreOptions, cargo: &Cargo) -> Result<()> {
         for (number, load) in self.plan.loads.iter().enumerate() {
-            let table = &dump.contents.tables[load.table];
+            let table = &cargo.contents.tables[load.table];
             if table.kind == DataKind::LargeObjects {
                 self.occupied.insert(number);
                 continue;
@@ -277,7 +282,7 @@ impl Prepared {
                 self.occupied.insert(number);
                 if !options.allow_non_empty {
                     return Err(Error::new(Kind::Target, format!("table {} has rows already", load.name))
-                        .hint("Empty it first, or say --allow-non-empty to add the dump's rows to them."));
+                        .hint("Empty it first, or say --allow-non-empty to add rows to them."));
                 }
             }
         }
@@ -322,35 +327,29 @@ impl Prepared {
     /// Writes the run down in the target and gives what it needs; from here on the target changes.
     pub(super) async fn begin(
         mut self,
-        repository: &Repository,
-        dump: &OpenedDump,
+        cargo: &Cargo,
+        chunks: Arc<dyn ChunkSource>,
         options: &RestoreOptions,
         around: &Surroundings,
     ) -> Result<(Lane, Run)> {
-        let mut done = Done::default();
-        match self.found.take() {
-            Some(found) => done = *found,
-            None => progress::begin(&mut self.lane, &self.mark).await?,
-        }
-        if done.restarted {
-            self.forget_unlogged(dump, &mut done).await?;
-        }
+        let Progress { attempt, done, readings } = self.progress(cargo, &chunks, options, around).await?;
         if self.writing.triggers_off {
             self.lane = open_lane(&self.target, &self.writing).await?;
         }
         let run = Run {
-            repository: repository.clone(),
-            dump: dump.clone(),
+            cargo: cargo.clone(),
+            readings: Mutex::new(readings),
+            chunks,
             target: self.target,
             options: options.clone(),
             around: around.clone(),
-            pool: CpuPool::with_all_cores()?,
             facts: self.facts,
             writing: self.writing,
             rules: Rules {
                 no_owner: options.no_owner,
                 no_tablespaces: options.no_tablespaces,
                 exit_on_error: options.exit_on_error,
+                attempt,
             },
             plan: self.plan,
             entries: self.entries.into_iter().map(|entry| (entry.id, entry)).collect::<HashMap<_, _>>(),
@@ -369,8 +368,54 @@ impl Prepared {
         Ok((self.lane, run))
     }
 
-    async fn forget_unlogged(&mut self, dump: &OpenedDump, done: &mut Done) -> Result<()> {
-        let catalog = &dump.contents.catalog;
+    /// Begins, or finds out what an earlier run has left to do.
+    async fn progress(
+        &mut self,
+        cargo: &Cargo,
+        chunks: &Arc<dyn ChunkSource>,
+        options: &RestoreOptions,
+        around: &Surroundings,
+    ) -> Result<Progress> {
+        let is_copy = cargo.dump.is_none();
+        let mut progress = Progress { attempt: is_copy.then_some(1), done: Done::default(), readings: readings(cargo) };
+        let mut kept = Vec::new();
+        match self.found.take() {
+            Some(_) if is_copy => {
+                let renewal =
+                    Renewal { cargo, chunks, plan: &self.plan, entries: &self.entries, jobs: options.jobs, around };
+                let renewed = renewal.renew(&mut self.lane, &self.mark).await?;
+                (progress.attempt, progress.done, kept) = (Some(renewed.attempt), renewed.done, renewed.kept);
+            }
+            Some(found) => progress.done = *found,
+            None => {
+                let mut occupied: BTreeSet<String> = self.occupied.iter().map(|load| self.key(cargo, *load)).collect();
+                // A continued copy may have to begin its large objects again: are all of them its own?
+                if is_copy && copy_progress::has_large_objects(&mut self.lane).await? {
+                    occupied.insert(copy_progress::LARGE_OBJECTS.to_owned());
+                }
+                progress::begin(&mut self.lane, &self.mark, &occupied).await?;
+                progress.done.occupied = occupied;
+            }
+        }
+        let names = &progress.done.occupied;
+        let had_rows = (0..self.plan.loads.len()).filter(|load| names.contains(&self.key(cargo, *load)));
+        let had_rows: Vec<usize> = had_rows.collect();
+        self.occupied.extend(had_rows);
+        if progress.done.restarted {
+            self.forget_unlogged(cargo, &mut progress.done).await?;
+        }
+        for (place, reading) in kept.into_iter().filter(|(place, _)| progress.done.chunks.contains(place)) {
+            progress.readings[place.0].add(reading);
+        }
+        Ok(progress)
+    }
+
+    fn key(&self, cargo: &Cargo, load: usize) -> String {
+        table_key(&cargo.contents.tables[self.plan.loads[load].table])
+    }
+
+    async fn forget_unlogged(&mut self, cargo: &Cargo, done: &mut Done) -> Result<()> {
+        let catalog = &cargo.contents.catalog;
         let is_unlogged = |object| {
             catalog.objects.iter().any(|found| {
                 Some(found.id) == object && matches!(&found.body, crate::catalog::Body::Table(table) if table.unlogged)
@@ -379,7 +424,7 @@ impl Prepared {
         let loaded: BTreeSet<usize> = done.chunks.iter().map(|(table, _)| *table).collect();
         let tables: Vec<(usize, String)> = loaded
             .into_iter()
-            .filter_map(|table| dump.contents.tables.get(table).map(|data| (table, data)))
+            .filter_map(|table| cargo.contents.tables.get(table).map(|data| (table, data)))
             .filter(|(_, data)| is_unlogged(data.object))
             .map(|(table, data)| (table, sql::qualified(Some(&data.schema), &data.name)))
             .collect();
@@ -387,4 +432,23 @@ impl Prepared {
         done.chunks.retain(|(table, _)| !tables.iter().any(|(unlogged, _)| unlogged == table));
         Ok(())
     }
+}
+
+/// How far an earlier run has come.
+struct Progress {
+    attempt: Option<u64>,
+    done: Done,
+    readings: Vec<Reading>,
+}
+
+/// What the tables' rows come to, as the contents have it.
+fn readings(cargo: &Cargo) -> Vec<Reading> {
+    let tables = cargo.contents.tables.iter();
+    tables
+        .map(|table| Reading {
+            rows: table.rows,
+            raw: if cargo.dump.is_some() { table.chunks.iter().map(|chunk| chunk.raw).sum() } else { 0 },
+            fingerprint: table.fingerprint,
+        })
+        .collect()
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::limits::CHUNK_ATTEMPTS;
 use crate::plan::schedule::EntryTask;
+use crate::run::dump::is_lost;
 use crate::sql::qualified;
 use crate::target::apply::{self, Lost, Prepared, WrittenDown};
 use crate::target::invalid_index::{self, InvalidIndex};
@@ -46,7 +47,7 @@ impl<'a> Serial<'a> {
         for batch in drops.chunks(BATCH) {
             self.batch(batch, WrittenDown::No).await?;
         }
-        self.execute(&progress::entry_done(progress::DROPS)).await
+        self.execute(&progress::entry_done(progress::DROPS, None)).await
     }
 
     /// Entries in order. What needs two sessions runs apart.
@@ -73,7 +74,7 @@ impl<'a> Serial<'a> {
         let run = self.run;
         let clock = Instant::now();
         let (Some(entry), Some(prepared)) = (run.entries.get(&id), run.prepared(id)) else { return Ok(()) };
-        let table = entry.relation.and_then(|table| run.dump.contents.catalog.get(table));
+        let table = entry.relation.and_then(|table| run.cargo.contents.catalog.get(table));
         let Some(table) = table.map(|table| qualified(table.schema.as_deref(), &table.name)) else { return Ok(()) };
         let index = qualified(entry.schema.as_deref(), &entry.name);
         let what = InvalidIndex { table: &table, index: &index, statements: &entry.create };
@@ -83,7 +84,7 @@ impl<'a> Serial<'a> {
             self.execute(&progress::loss(&lost)).await?;
             run.lose(lost);
         }
-        self.execute(&progress::entry_done(id)).await?;
+        self.execute(&prepared.done()).await?;
         run.entry_done(id, clock.elapsed().as_millis() as u64);
         Ok(())
     }
@@ -95,7 +96,7 @@ impl<'a> Serial<'a> {
         let tasks = run.unfinished(tasks);
         let prepared: Vec<Prepared> = tasks.iter().filter_map(|task| run.prepared(task.id)).collect();
         let lane = self.lane().await?;
-        if apply::all_at_once(lane, &progress::drop_statements(), &prepared).await? {
+        if apply::all_at_once(lane, &progress::drop_statements(run.rules.attempt), &prepared).await? {
             for entry in &prepared {
                 entry.lost().iter().for_each(|lost| run.lose(lost.clone()));
                 run.entry_done(entry.id, 0);
@@ -103,7 +104,7 @@ impl<'a> Serial<'a> {
             return Ok(());
         }
         self.entries(&tasks).await?;
-        progress::end(self.lane().await?).await
+        progress::end(self.lane().await?, run.rules.attempt).await
     }
 
     async fn lane(&mut self) -> Result<&mut Lane> {
@@ -167,7 +168,7 @@ fn warn(run: &Run, lost: &Lost) {
 /// Waits before another attempt, or gives the error back if another makes no sense.
 pub(super) async fn retry_or(run: &Run, error: Error, attempt: u32, what: &str) -> Result<()> {
     run.stopped()?;
-    if !error.is_passing() || attempt > CHUNK_ATTEMPTS {
+    if !error.is_passing() || attempt > CHUNK_ATTEMPTS || is_lost(&error) {
         return Err(error);
     }
     run.around.news.tell(Event::Retry { what: what.to_owned(), attempt, cause: error.to_string() });

@@ -70,7 +70,7 @@ pub async fn database(
             report.rows += reading.rows;
             report.raw_bytes += reading.raw;
         }
-        report.problems.extend(comparison.problem(table));
+        report.problems.extend(comparison.problem(table, "dump"));
     }
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
@@ -88,7 +88,7 @@ pub fn demand(report: &VerifyReport) -> Result<()> {
 fn plan(dump: &OpenedDump, around: &Surroundings) {
     let tables = &dump.contents.tables;
     around.news.tell(Event::Planned {
-        dump: dump.manifest.dump.clone(),
+        dump: Some(dump.manifest.dump.clone()),
         tables: tables.len() as u64,
         chunks: tables.iter().map(|table| table.chunks.len() as u64).sum(),
         bytes: tables.iter().flat_map(|table| &table.chunks).map(|chunk| chunk.raw).sum(),

@@ -28,7 +28,7 @@ pub async fn check(
         .map(|piece| (piece.object, piece.object_length))
         .collect();
     around.news.tell(Event::Planned {
-        dump: manifest.dump.clone(),
+        dump: Some(manifest.dump.clone()),
         tables: 0,
         chunks: objects.len() as u64,
         bytes: objects.values().sum(),
