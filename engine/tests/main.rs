@@ -18,3 +18,4 @@ mod restore;
 mod round_trip;
 mod store_contract;
 mod store_faults;
+mod throttles;

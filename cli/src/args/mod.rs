@@ -13,6 +13,7 @@ pub mod file;
 pub mod filters;
 pub mod global;
 pub mod init;
+pub mod jobs;
 pub mod key;
 pub mod list;
 pub mod merge;

@@ -45,6 +45,9 @@ impl Observer for LogObserver {
             Event::Planned { dump, tables, chunks, bytes, done_before } => {
                 info!(dump = %dump, tables, chunks, bytes, done_before, "planned");
             }
+            Event::Jobs { jobs, reason } => info!(jobs, reason, "lanes chosen"),
+            Event::Polite { lanes, pause, reason } => info!(lanes, pause, reason, "polite"),
+            Event::Span { lane, what, name, chunk, begin, end } => debug!(lane, what, name, chunk, begin, end, "span"),
             Event::TableStarted { table, bytes } => debug!(table, bytes, "table started"),
             Event::ChunkDone { table, chunk, rows, raw, stored, reused } => {
                 debug!(table, chunk, rows, raw, stored, reused, "chunk done");

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::cpu_pool::CpuPool;
 use super::options::Surroundings;
+use super::timeline::{Timeline, Work};
 use crate::connect::{self, CopyOut};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event, News};
@@ -70,6 +71,22 @@ impl Comparison {
     }
 }
 
+/// Who reads.
+#[derive(Clone, Debug)]
+pub struct ReadingLanes {
+    /// How many.
+    pub count: usize,
+    /// Where they say what they did, and the number of the first of them there.
+    pub timeline: Option<(Timeline, usize)>,
+}
+
+impl From<usize> for ReadingLanes {
+    /// Lanes that leave no trace.
+    fn from(count: usize) -> Self {
+        Self { count, timeline: None }
+    }
+}
+
 struct Job {
     table: usize,
     span: Span,
@@ -82,6 +99,7 @@ struct Readers {
     holder: Holder,
     pool: CpuPool,
     news: News,
+    timeline: Option<(Timeline, usize)>,
     sums: Mutex<Vec<Result<Reading, String>>>,
 }
 
@@ -91,9 +109,10 @@ pub async fn compare(
     options: &LaneOptions,
     tables: Vec<TableData>,
     encoding: &str,
-    lanes: usize,
+    lanes: impl Into<ReadingLanes>,
     around: &Surroundings,
 ) -> Result<Vec<Comparison>> {
+    let lanes = lanes.into();
     let (holder, reader) = Holder::open(options).await?;
     let jobs = divide(&reader, &tables, holder.version().major() >= 14).await?;
     drop(reader);
@@ -105,10 +124,11 @@ pub async fn compare(
         holder,
         pool: CpuPool::with_all_cores()?,
         news: around.news.clone(),
+        timeline: lanes.timeline,
     });
     let mut set = JoinSet::new();
-    for _ in 0..lanes.max(1) {
-        set.spawn(lane(Arc::clone(&readers)));
+    for number in 0..lanes.count.max(1) {
+        set.spawn(lane(Arc::clone(&readers), number));
     }
     loop {
         tokio::select! {
@@ -148,11 +168,16 @@ async fn divide(
     Ok(jobs)
 }
 
-async fn lane(readers: Arc<Readers>) -> Result<()> {
+async fn lane(readers: Arc<Readers>, number: usize) -> Result<()> {
     let mut lane: Option<SnapshotLane> = None;
     loop {
         let Some(job) = locked(&readers.jobs).pop_front() else { return Ok(()) };
+        let reading = readers.timeline.as_ref().map(|(timeline, first)| {
+            let name = readers.tables[job.table].display_name();
+            timeline.begin(Work { lane: first + number, what: "check".to_owned(), name, chunk: None })
+        });
         let outcome = with_retries(&readers, &mut lane, &job).await?;
+        drop(reading);
         match outcome {
             Ok(reading) => {
                 Counters::add(&readers.news.counters.rows, reading.rows);

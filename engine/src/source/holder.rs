@@ -24,6 +24,7 @@ pub struct Holder {
     version: ServerVersion,
     snapshot: String,
     encoding: String,
+    backend: Option<i32>,
     search_path: Vec<String>,
     since: Instant,
     options: LaneOptions,
@@ -57,6 +58,7 @@ impl Holder {
         lane.execute(&entry).await.map_err(|error| error.context("preparing the snapshot's connection"))?;
         lane.execute(&begin(&options)).await.map_err(|error| error.context("beginning the snapshot transaction"))?;
         let encoding = single(&mut lane, "SELECT pg_catalog.getdatabaseencoding()").await?;
+        let backend = single(&mut lane, "SELECT pg_catalog.pg_backend_pid()").await?.parse().ok();
         let snapshot = single(&mut lane, "SELECT pg_catalog.pg_export_snapshot()").await?;
         let entry = format!(
             "{}; {}; SET TRANSACTION SNAPSHOT {}",
@@ -73,6 +75,7 @@ impl Holder {
             version,
             snapshot,
             encoding,
+            backend,
             search_path,
             since: Instant::now(),
             options,
@@ -93,6 +96,11 @@ impl Holder {
     /// The database's encoding.
     pub fn encoding(&self) -> &str {
         &self.encoding
+    }
+
+    /// The server's process behind it.
+    pub fn backend(&self) -> Option<i32> {
+        self.backend
     }
 
     /// The connection's own search path before it was emptied: what unqualified table patterns see.
@@ -125,6 +133,14 @@ impl Holder {
     /// an attempt: a failure changes nothing.
     pub async fn cancel(&self) {
         let _ = self.cancel.cancel().await;
+    }
+
+    /// A connection to the same server outside the snapshot, for looking at how the server is.
+    pub async fn open_watcher(&self) -> Result<Lane> {
+        let mut lane = connect::lane(&self.options.connect, Role::Source).await?;
+        let entry = settings::reading(lane.version(), false);
+        lane.execute(&entry).await.map_err(|error| error.context("preparing the watcher's connection"))?;
+        Ok(lane)
     }
 
     /// A new lane in this snapshot.

@@ -14,6 +14,7 @@ use crate::sql;
 /// A lane that reads under the snapshot.
 pub struct SnapshotLane {
     lane: Lane,
+    backend: Option<i32>,
     locked: BTreeSet<(String, String)>,
 }
 
@@ -50,12 +51,17 @@ impl SnapshotLane {
         begin.push_str(&format!("; {}", settings::UNCONVERTED));
         lane.execute(&begin).await.map_err(|error| error.context("preparing a lane"))?;
         lane.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        if let Some(snapshot) = snapshot {
-            lane.execute(&format!("SET TRANSACTION SNAPSHOT {}", sql::quote_literal(snapshot)))
-                .await
-                .map_err(import_failed)?;
-        }
-        Ok(Self { lane, locked: BTreeSet::new() })
+        let join = snapshot.map(|snapshot| format!("SET TRANSACTION SNAPSHOT {}; ", sql::quote_literal(snapshot)));
+        // Asked, not taken from the connection's start: a pooler in between answers that itself.
+        let joined = format!("{}SELECT pg_catalog.pg_backend_pid()", join.unwrap_or_default());
+        let backend = lane.execute(&joined).await.map_err(import_failed)?;
+        let backend = backend.into_iter().flatten().flatten().next().and_then(|pid| pid.parse().ok());
+        Ok(Self { lane, backend, locked: BTreeSet::new() })
+    }
+
+    /// The server's process behind it.
+    pub fn backend(&self) -> Option<i32> {
+        self.backend
     }
 
     /// Takes ACCESS SHARE on a table without waiting, once per table.

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod holder;
 pub mod lane;
 pub mod large_objects;
+pub mod load;
 pub mod locks;
 pub mod pooler;
 pub mod reader;

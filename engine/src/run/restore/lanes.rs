@@ -12,6 +12,7 @@ use super::{Run, load, locked};
 use crate::connect::Lane;
 use crate::error::{Error, Kind, Result};
 use crate::plan::schedule::{Next, Schedule, Task};
+use crate::run::timeline::Work;
 use crate::target::apply::{self, WrittenDown};
 
 /// What lanes share in one stage.
@@ -35,8 +36,8 @@ pub(super) async fn run(run: &Arc<Run>, mut schedule: Schedule) -> Result<()> {
         failed: CancellationToken::new(),
     });
     let mut lanes = JoinSet::new();
-    for _ in 0..run.options.jobs {
-        lanes.spawn(lane(Arc::clone(&shared)));
+    for number in 0..run.options.jobs {
+        lanes.spawn(lane(Arc::clone(&shared), number));
     }
     let mut outcome = Ok(());
     while let Some(ended) = lanes.join_next().await {
@@ -52,7 +53,7 @@ pub(super) async fn run(run: &Arc<Run>, mut schedule: Schedule) -> Result<()> {
     outcome
 }
 
-async fn lane(shared: Arc<Shared>) -> Result<()> {
+async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
     let mut connection: Option<Lane> = None;
     loop {
         let ended = shared.ended.notified();
@@ -66,13 +67,19 @@ async fn lane(shared: Arc<Shared>) -> Result<()> {
         let next = locked(&shared.schedule).take_next();
         match next {
             Next::Done => break,
-            Next::Wait => tokio::select! {
-                () = ended => {}
-                () = shared.run.around.stop.cancelled() => {}
-                () = shared.failed.cancelled() => return Ok(()),
-            },
+            Next::Wait => {
+                let idle = Instant::now();
+                tokio::select! {
+                    () = ended => {}
+                    () = shared.run.around.stop.cancelled() => {}
+                    () = shared.failed.cancelled() => return Ok(()),
+                }
+                shared.run.timeline.idle(idle);
+            }
             Next::Run(task) => {
+                let working = shared.run.timeline.begin(work(&shared.run, number, task));
                 perform(&shared, &mut connection, task).await?;
+                working.end();
                 locked(&shared.schedule).ended(task);
                 shared.ended.notify_waiters();
                 if let Task::Chunk { load, .. } = task {
@@ -131,6 +138,21 @@ async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Res
             applied.lost.into_iter().for_each(|lost| run.lose(lost));
             run.entry_done(id, clock.elapsed().as_millis() as u64);
             Ok(())
+        }
+    }
+}
+
+/// What a task is in the timeline.
+fn work(run: &Run, lane: usize, task: Task) -> Work {
+    match task {
+        Task::Chunk { load, chunk } => {
+            let name = run.plan.loads[load].name.clone();
+            Work { lane, what: "load".to_owned(), name, chunk: u32::try_from(chunk).ok() }
+        }
+        Task::Entry { id } => {
+            let entry = run.entries.get(&id);
+            let what = entry.map(|entry| entry.desc.clone()).unwrap_or_default();
+            Work { lane, what, name: entry.map(apply::display_name).unwrap_or_default(), chunk: None }
         }
     }
 }

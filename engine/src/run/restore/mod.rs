@@ -32,7 +32,9 @@ use std::time::Instant;
 use super::cpu_pool::CpuPool;
 use super::opened::OpenedDump;
 use super::options::{RestoreOptions, Surroundings};
+use super::pace::Pace;
 use super::report::{Loss, RestoreReport};
+use super::timeline::Timeline;
 use crate::catalog::features::{Feature, Features};
 use crate::connect::{self, ConnectOptions, Lane, Role};
 use crate::ddl::Entry;
@@ -46,6 +48,7 @@ use crate::target::facts::TargetFacts;
 use crate::target::progress::Done;
 use crate::target::settings::{self, Writing};
 
+pub(super) use budget::carries;
 pub use prepare::RestorePreview;
 
 /// Everything the tasks of one restore share.
@@ -56,6 +59,8 @@ struct Run {
     options: RestoreOptions,
     around: Surroundings,
     pool: CpuPool,
+    pace: Pace,
+    timeline: Timeline,
     facts: TargetFacts,
     writing: Writing,
     rules: Rules,
@@ -103,6 +108,7 @@ pub async fn restore(
     around: &Surroundings,
 ) -> Result<RestoreReport> {
     let clock = Instant::now();
+    let timeline = Timeline::new(&around.news);
     budget::check(options)?;
     if options.globals {
         dump.globals()?;
@@ -126,7 +132,7 @@ pub async fn restore(
         prepared.know_again().await?;
     }
     prepared.made = made;
-    let (lane, run) = prepared.begin(repository, dump, options, around).await?;
+    let (lane, run) = prepared.begin(repository, dump, options, (around, timeline)).await?;
     let run = Arc::new(run);
     Box::pin(execute(&run, lane)).await.map_err(|error| run.how_to_continue(error))?;
     Ok(run.report(clock))
@@ -242,6 +248,8 @@ impl Run {
             entries: self.applied.load(Ordering::Relaxed),
             globals: self.globals,
             resumed_chunks: self.resumed_chunks(),
+            jobs: u32::try_from(self.options.jobs).unwrap_or(u32::MAX),
+            idle_seconds: self.timeline.idle_seconds(),
             proved_tables: if self.options.no_check { 0 } else { self.checked().len() as u64 },
             losses: losses
                 .iter()
@@ -301,6 +309,8 @@ fn empty(dump: &OpenedDump) -> RestoreReport {
         globals: 0,
         resumed_chunks: 0,
         proved_tables: 0,
+        jobs: 0,
+        idle_seconds: 0.0,
         losses: Vec::new(),
         seconds: 0.0,
     }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
 use super::already;
+use super::budget;
 use super::globals::Made;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
@@ -16,11 +17,15 @@ use crate::event::Event;
 use crate::format::contents::DataKind;
 use crate::ids::{Digest, ServerVersion};
 use crate::plan::globals::GlobalsPlan;
-use crate::plan::restore_plan::{self, PlanInput, RestorePlan};
+use crate::plan::jobs::Choice;
+use crate::plan::restore_plan::{self, PlanInput, RestorePlan, Stage};
 use crate::plan::select_entries::{self as select, RestoreFilters};
 use crate::run::cpu_pool::CpuPool;
+use crate::run::jobs;
 use crate::run::opened::OpenedDump;
 use crate::run::options::{RestoreOptions, Surroundings};
+use crate::run::pace::Pace;
+use crate::run::timeline::Timeline;
 use crate::sql;
 use crate::store::Repository;
 use crate::target::apply::Rules;
@@ -46,6 +51,8 @@ pub(super) struct Prepared {
     plan: RestorePlan,
     mark: RunMark,
     writing: Writing,
+    /// What `-j auto` came to.
+    jobs: Option<Choice>,
     found: Option<Box<Done>>,
     occupied: BTreeSet<usize>,
     /// What `--globals` has done by then.
@@ -67,10 +74,15 @@ pub struct RestorePreview {
     pub losses: Vec<(String, String, String)>,
     /// Chunks an interrupted run has loaded.
     pub resumed_chunks: u64,
+    /// What `-j auto` came to.
+    pub jobs: Option<Choice>,
 }
 
 impl fmt::Display for RestorePreview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Choice { jobs, reason }) = &self.jobs {
+            writeln!(f, "lanes: {jobs} ({reason})")?;
+        }
         if !self.globals.is_empty() {
             writeln!(f, "globals:")?;
             self.globals.iter().try_for_each(|entry| writeln!(f, "  {}; {} - {}", entry.id, entry.desc, entry.name))?;
@@ -111,6 +123,14 @@ pub(super) async fn prepare(
         clean: options.clean,
     };
     let plan = restore_plan::plan(input);
+    let jobs = match options.auto_jobs {
+        true => Some(choose_jobs(&mut lane, &plan, options).await?),
+        false => None,
+    };
+    if let Some(choice) = &jobs {
+        jobs::tell(choice, &around.news);
+        writing.lanes = choice.jobs;
+    }
     writing.triggers_off = options.disable_triggers && !creates(&entries);
     let mark = RunMark { dump: header.dump.clone(), options: digest(options, &facts) };
     let found = match progress::read(&mut lane, &mark).await? {
@@ -126,6 +146,7 @@ pub(super) async fn prepare(
         plan,
         mark,
         writing,
+        jobs,
         found,
         occupied: BTreeSet::new(),
         made: Made::default(),
@@ -136,6 +157,13 @@ pub(super) async fn prepare(
     }
     prepared.warn_of_triggers(around).await?;
     Ok(prepared)
+}
+
+/// `-j auto`: chunks, indexes and keys are what goes on side by side. The check reads with as many lanes again.
+async fn choose_jobs(lane: &mut Lane, plan: &RestorePlan, options: &RestoreOptions) -> Result<Choice> {
+    let pieces = plan.chunks() + plan.stage(Stage::Build).len() as u64;
+    let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
+    jobs::with_server(lane, pieces, options.jobs, |jobs| budget::carries(options.memory, jobs)).await
 }
 
 /// The entries of this restore: written for the target's version, of those the dump carries the ones that filters and
@@ -325,6 +353,7 @@ impl Prepared {
             resumed_chunks: self.found.as_ref().map_or(0, |done| done.chunks.len() as u64),
             entries: self.entries,
             plan: self.plan,
+            jobs: self.jobs,
         }
     }
 
@@ -334,7 +363,7 @@ impl Prepared {
         repository: &Repository,
         dump: &OpenedDump,
         options: &RestoreOptions,
-        around: &Surroundings,
+        (around, timeline): (&Surroundings, Timeline),
     ) -> Result<(Lane, Run)> {
         let mut done = Done::default();
         match self.found.take() {
@@ -351,9 +380,11 @@ impl Prepared {
             repository: repository.clone(),
             dump: dump.clone(),
             target: self.target,
-            options: options.clone(),
+            options: RestoreOptions { jobs: self.writing.lanes, ..options.clone() },
             around: around.clone(),
             pool: CpuPool::with_all_cores()?,
+            pace: Pace::new(options.rate_limit),
+            timeline,
             facts: self.facts,
             writing: self.writing,
             rules: Rules {
