@@ -124,6 +124,7 @@ async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Res
         Task::Chunk { load, chunk } => load::chunk(run, lane, load, chunk).await,
         Task::Entry { id } => {
             let Some(prepared) = run.prepared(id) else { return Ok(()) };
+            let prepared = if is_crowded(shared, id) { prepared.without_workers() } else { prepared };
             let clock = Instant::now();
             let token = lane.cancel_token();
             let first = apply::run_whole(lane, &prepared, WrittenDown::Each);
@@ -140,6 +141,13 @@ async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Res
             Ok(())
         }
     }
+}
+
+/// Whether an entry builds an index while other lanes give every core of the server something to do. Of a server elsewhere
+/// nobody knows the cores: there its own setting stands.
+fn is_crowded(shared: &Shared, id: u32) -> bool {
+    let builds = shared.run.entries.get(&id).is_some_and(|entry| matches!(entry.desc.as_str(), "INDEX" | "CONSTRAINT"));
+    builds && shared.run.cores.is_some_and(|cores| locked(&shared.schedule).running() >= cores)
 }
 
 /// What a task is in the timeline.

@@ -62,6 +62,8 @@ struct Run {
     pace: Pace,
     timeline: Timeline,
     facts: TargetFacts,
+    /// The server's cores, where they are ours too.
+    cores: Option<usize>,
     writing: Writing,
     rules: Rules,
     plan: RestorePlan,
