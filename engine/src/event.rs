@@ -60,8 +60,8 @@ pub enum Event {
         reason: String,
     },
     /// A lane did something from one moment to another, in seconds since the run began on a clock that only goes forward.
-    /// Spans of one lane never overlap.
-    Span {
+    /// Stints of one lane never overlap.
+    Stint {
         /// The lane, from 0 on; which numbers do what stands in docs/OPERATIONS.md.
         lane: u32,
         /// What it did: `copy`, `store`, `load`, `check`, `statements`, or an entry's description such as `INDEX`.

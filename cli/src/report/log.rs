@@ -47,7 +47,9 @@ impl Observer for LogObserver {
             }
             Event::Jobs { jobs, reason } => info!(jobs, reason, "lanes chosen"),
             Event::Polite { lanes, pause, reason } => info!(lanes, pause, reason, "polite"),
-            Event::Span { lane, what, name, chunk, begin, end } => debug!(lane, what, name, chunk, begin, end, "span"),
+            Event::Stint { lane, what, name, chunk, begin, end } => {
+                debug!(lane, what, name, chunk, begin, end, "stint")
+            }
             Event::TableStarted { table, bytes } => debug!(table, bytes, "table started"),
             Event::ChunkDone { table, chunk, rows, raw, stored, reused } => {
                 debug!(table, chunk, rows, raw, stored, reused, "chunk done");

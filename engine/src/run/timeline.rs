@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::{Event, News};
 
-/// The clock of a run and the way out for its spans; clones share both.
+/// The clock of a run and the way out for its stints; clones share both.
 #[derive(Clone, Debug)]
 pub struct Timeline {
     since: Instant,
@@ -72,6 +72,6 @@ impl Drop for Begun<'_> {
         let Some(Work { lane, what, name, chunk }) = self.work.take() else { return };
         let (begin, end) = (self.timeline.seconds(self.at), self.timeline.seconds(Instant::now()));
         let lane = u32::try_from(lane).unwrap_or(u32::MAX);
-        self.timeline.news.tell(Event::Span { lane, what, name, chunk, begin, end });
+        self.timeline.news.tell(Event::Stint { lane, what, name, chunk, begin, end });
     }
 }

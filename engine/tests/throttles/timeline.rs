@@ -10,13 +10,13 @@ use super::{Heard, ROWS};
 use crate::place::Place;
 
 /// Begin, end, what, name, chunk.
-type Span = (f64, f64, String, String, Option<u32>);
+type Stint = (f64, f64, String, String, Option<u32>);
 
-/// The spans of each lane in order; panics where two of one lane overlap or one ends before it begins.
-fn rebuilt(heard: &Heard, seconds: f64) -> BTreeMap<u32, Vec<Span>> {
-    let mut lanes: BTreeMap<u32, Vec<Span>> = BTreeMap::new();
+/// The stints of each lane in order; panics where two of one lane overlap or one ends before it begins.
+fn rebuilt(heard: &Heard, seconds: f64) -> BTreeMap<u32, Vec<Stint>> {
+    let mut lanes: BTreeMap<u32, Vec<Stint>> = BTreeMap::new();
     for event in heard.events() {
-        if let Event::Span { lane, what, name, chunk, begin, end } = event {
+        if let Event::Stint { lane, what, name, chunk, begin, end } = event {
             assert!(
                 0.0 <= begin && begin <= end && end <= seconds + 0.1,
                 "{what} {name}: {begin} to {end} of {seconds}"
@@ -24,18 +24,18 @@ fn rebuilt(heard: &Heard, seconds: f64) -> BTreeMap<u32, Vec<Span>> {
             lanes.entry(lane).or_default().push((begin, end, what, name, chunk));
         }
     }
-    for (lane, spans) in &mut lanes {
-        spans.sort_by(|one, other| one.0.total_cmp(&other.0));
-        for pair in spans.windows(2) {
+    for (lane, stints) in &mut lanes {
+        stints.sort_by(|one, other| one.0.total_cmp(&other.0));
+        for pair in stints.windows(2) {
             assert!(pair[0].1 <= pair[1].0, "lane {lane} does two things at once: {pair:?}");
         }
     }
     lanes
 }
 
-fn all(lanes: &BTreeMap<u32, Vec<Span>>, what: &str) -> BTreeSet<(String, Option<u32>)> {
-    let spans = lanes.values().flatten().filter(|span| span.2 == what);
-    spans.map(|span| (span.3.clone(), span.4)).collect()
+fn all(lanes: &BTreeMap<u32, Vec<Stint>>, what: &str) -> BTreeSet<(String, Option<u32>)> {
+    let stints = lanes.values().flatten().filter(|stint| stint.2 == what);
+    stints.map(|stint| (stint.3.clone(), stint.4)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,8 +52,8 @@ async fn a_timeline_without_overlaps_can_be_rebuilt_from_the_events() {
     assert!(
         lanes
             .iter()
-            .flat_map(|(lane, spans)| spans.iter().map(move |span| (lane, span)))
-            .all(|(lane, span)| { (span.2 == "copy") == (*lane < 3) })
+            .flat_map(|(lane, stints)| stints.iter().map(move |stint| (lane, stint)))
+            .all(|(lane, stint)| { (stint.2 == "copy") == (*lane < 3) })
     );
     assert_eq!(all(&lanes, "copy").len() as u64, dumped.chunks, "every chunk once");
     assert!(
@@ -74,11 +74,11 @@ async fn a_timeline_without_overlaps_can_be_rebuilt_from_the_events() {
     assert_eq!(named("check").len(), 3, "{lanes:?}");
     // An index begins when its table is complete.
     let end = |what: &str, table: &str| {
-        let of = |span: &&Span| span.2 == what && span.3.contains(table);
-        lanes.values().flatten().filter(of).map(|span| span.1).fold(0.0, f64::max)
+        let of = |stint: &&Stint| stint.2 == what && stint.3.contains(table);
+        lanes.values().flatten().filter(of).map(|stint| stint.1).fold(0.0, f64::max)
     };
     let key =
-        lanes.values().flatten().find(|span| span.2 == "CONSTRAINT" && span.3.contains("big_pkey")).expect("a key");
+        lanes.values().flatten().find(|stint| stint.2 == "CONSTRAINT" && stint.3.contains("big_pkey")).expect("a key");
     assert!(key.0 >= end("load", "public.big"), "{lanes:?}");
     assert_eq!(restored.jobs, 3);
 }
