@@ -15,3 +15,4 @@ mod program;
 mod round_trip;
 mod signals;
 mod stores;
+mod throttles;

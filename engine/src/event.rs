@@ -44,6 +44,38 @@ pub enum Event {
         /// Chunks that an earlier run already finished.
         done_before: u64,
     },
+    /// How many lanes `-j auto` came to.
+    Jobs {
+        /// Lanes.
+        jobs: u32,
+        /// What decided.
+        reason: String,
+    },
+    /// A polite dump gives way to the source's own work, or comes back.
+    Polite {
+        /// Lanes that may copy at a time from now on.
+        lanes: u32,
+        /// Seconds each pauses before a chunk.
+        pause: f64,
+        /// Why.
+        reason: String,
+    },
+    /// A lane did something from one moment to another, in seconds since the run began on a clock that only goes forward.
+    /// Stints of one lane never overlap.
+    Stint {
+        /// The lane, from 0 on; which numbers do what stands in docs/OPERATIONS.md.
+        lane: u32,
+        /// What it did: `copy`, `store`, `load`, `check`, `statements`, or an entry's description such as `INDEX`.
+        what: String,
+        /// Of which table or object.
+        name: String,
+        /// Number of the chunk within its table, from 0.
+        chunk: Option<u32>,
+        /// Seconds since the run began.
+        begin: f64,
+        /// As `begin`.
+        end: f64,
+    },
     /// A table's first chunk began.
     TableStarted {
         /// Qualified name.

@@ -34,6 +34,9 @@ pub const BATCH: usize = 512 << 10;
 /// Lanes one run may have.
 pub const LANES_MAX: usize = 64;
 
+/// Smallest limit on bytes per second: below, a chunk takes longer than anybody waits.
+pub const RATE_MIN: u64 = 64 << 10;
+
 /// Times one chunk is tried on a fresh connection before the run gives up.
 pub const CHUNK_ATTEMPTS: u32 = 5;
 

@@ -19,3 +19,4 @@ mod restore;
 mod round_trip;
 mod store_contract;
 mod store_faults;
+mod throttles;

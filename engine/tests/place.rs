@@ -67,7 +67,11 @@ impl Place {
     }
 
     pub async fn dump(&self, source: &str, options: &DumpOptions) -> Result<DumpReport> {
-        dump(&self.repository, &self.writer, &connect(source), options, &Surroundings::quiet()).await
+        self.dump_as(source, options, &Surroundings::quiet()).await
+    }
+
+    pub async fn dump_as(&self, source: &str, options: &DumpOptions, around: &Surroundings) -> Result<DumpReport> {
+        dump(&self.repository, &self.writer, &connect(source), options, around).await
     }
 
     pub async fn open(&self, dump: &DumpId) -> OpenedDump {
@@ -75,8 +79,18 @@ impl Place {
     }
 
     pub async fn restore(&self, dump: &DumpId, target: &str, options: &RestoreOptions) -> Result<RestoreReport> {
+        self.restore_as(dump, target, options, &Surroundings::quiet()).await
+    }
+
+    pub async fn restore_as(
+        &self,
+        dump: &DumpId,
+        target: &str,
+        options: &RestoreOptions,
+        around: &Surroundings,
+    ) -> Result<RestoreReport> {
         let dump = self.open(dump).await;
-        restore(&self.repository, &dump, &connect(target), options, &Surroundings::quiet()).await
+        restore(&self.repository, &dump, &connect(target), options, around).await
     }
 
     /// What the two depths of verification that need no database find wrong.

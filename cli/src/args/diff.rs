@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::connection::ConnectionArgs;
+use super::jobs::{self, Jobs};
 use super::repo::{IdentityArgs, RepoArgs};
 
 /// Arguments of `diff`.
@@ -24,8 +25,8 @@ pub struct DiffArgs {
     #[arg(short = 'a', long, conflicts_with = "schema_only")]
     pub data_only: bool,
     /// Tables of a live database read at a time [env: PGFREIGHT_JOBS; default: 4]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub jobs: Option<usize>,
+    #[arg(short = 'j', long, value_name = "N", value_parser = jobs::parse)]
+    pub jobs: Option<Jobs>,
     #[command(flatten)]
     pub repo: RepoArgs,
     #[command(flatten)]

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::connection::ConnectionArgs;
 use super::filters::{DumpFilterArgs, LossArgs};
+use super::jobs::{self, Jobs};
 use super::repo::RepoArgs;
 
 /// Arguments of `dump`.
@@ -37,9 +38,9 @@ pub struct DumpArgs {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "How to work")]
 pub struct DumpWorkArgs {
-    /// Connections that copy at a time [env: PGFREIGHT_JOBS; default: 4]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub jobs: Option<usize>,
+    /// Connections that copy at a time, or auto: as many as suit server and machine [env: PGFREIGHT_JOBS; default: 4]
+    #[arg(short = 'j', long, value_name = "N", value_parser = jobs::parse)]
+    pub jobs: Option<Jobs>,
     /// Compression: zstd:LEVEL, 1 to 19 [default: zstd:3]
     #[arg(short = 'Z', long, value_name = "METHOD", value_parser = compression)]
     pub compress: Option<i32>,
@@ -49,6 +50,18 @@ pub struct DumpWorkArgs {
     /// SET ROLE before reading
     #[arg(long, value_name = "NAME")]
     pub role: Option<String>,
+    /// Read at most so much per second, all connections together: 50MB/s
+    #[arg(long, value_name = "RATE", value_parser = super::size::rate)]
+    pub rate_limit: Option<u64>,
+    /// Give way when the source has other work: fewer connections, then pauses
+    #[arg(long)]
+    pub polite: bool,
+    /// Polite, and give way above this replication lag [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = super::size::duration)]
+    pub max_replication_lag: Option<Duration>,
+    /// Polite, and give way when more other sessions are active [default: the server's max_parallel_workers]
+    #[arg(long, value_name = "N")]
+    pub max_active: Option<u32>,
     #[command(flatten)]
     pub reading: ReadingArgs,
 }
@@ -82,7 +95,7 @@ pub enum CopyFormatArg {
     Auto,
     /// Always text
     Text,
-    /// Always binary; tables it cannot carry are refused
+    /// Binary, text only where a column's type is not exact in binary
     Binary,
 }
 

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::dump::CopyFormatArg;
 use super::global::LogFormat;
+use super::jobs::Jobs;
 
 /// A value with its place in the file.
 pub type Placed<T> = Option<Spanned<T>>;
@@ -21,7 +22,7 @@ pub struct Content {
     pub writer_key: Placed<PathBuf>,
     pub identity: Placed<OneOrMore>,
     pub passphrase_file: Placed<PathBuf>,
-    pub jobs: Placed<usize>,
+    pub jobs: Placed<Jobs>,
     pub memory: Placed<String>,
     pub log_format: Placed<LogFormat>,
     pub source: Connection,
@@ -56,11 +57,15 @@ pub struct Target {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Dump {
-    pub jobs: Placed<usize>,
+    pub jobs: Placed<Jobs>,
     pub memory: Placed<String>,
     pub compress: Placed<String>,
     pub copy_format: Placed<CopyFormatArg>,
     pub chunk_size: Placed<String>,
+    pub rate_limit: Placed<String>,
+    pub polite: Placed<bool>,
+    pub max_replication_lag: Placed<String>,
+    pub max_active: Placed<u32>,
     pub lock_wait_timeout: Placed<String>,
     pub snapshot_age: Placed<String>,
     pub role: Placed<String>,
@@ -79,7 +84,8 @@ pub struct Dump {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Restore {
-    pub jobs: Placed<usize>,
+    pub jobs: Placed<Jobs>,
+    pub rate_limit: Placed<String>,
     pub memory: Placed<String>,
     pub role: Placed<String>,
     pub globals: Placed<bool>,
@@ -183,8 +189,17 @@ mod tests {
     fn values_know_their_line() {
         let file = parse("repo = \"s3://b\"\n\n[dump]\njobs = 8\ntable = [\"a\", \"b\"]\n").expect("valid");
         let jobs = file.content.dump.jobs.as_ref().expect("given");
-        assert_eq!((file.line(&jobs.span()), *jobs.get_ref()), (4, 8));
+        assert_eq!((file.line(&jobs.span()), *jobs.get_ref()), (4, Jobs::Count(8)));
         assert_eq!(file.line(&file.content.repo.as_ref().expect("given").span()), 1);
+    }
+
+    #[test]
+    fn lanes_are_a_number_or_auto() {
+        let file = parse("jobs = \"auto\"\n").expect("valid");
+        assert_eq!(file.content.jobs.map(toml::Spanned::into_inner), Some(Jobs::Auto));
+        for bad in ["jobs = 0\n", "jobs = \"many\"\n", "jobs = true\n"] {
+            assert!(parse(bad).expect_err("refused").what().starts_with("pgfreight.toml:1:"), "{bad}");
+        }
     }
 
     #[test]

@@ -149,12 +149,9 @@ impl<'a> Layers<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::jobs::{Jobs, parse};
 
-    fn number(text: &str) -> Result<usize, String> {
-        text.parse().map_err(|_| "not a number".to_owned())
-    }
-
-    fn jobs(flag: Option<usize>, vars: &[(&str, &str)], toml: &str) -> (usize, String) {
+    fn jobs(flag: Option<Jobs>, vars: &[(&str, &str)], toml: &str) -> (Jobs, String) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("c.toml");
         std::fs::write(&path, toml).expect("written");
@@ -163,19 +160,23 @@ mod tests {
         let mut layers = Layers::new(&file, &env);
         let content = layers.content();
         let found =
-            Candidates { flag, variable: Some(("PGFREIGHT_JOBS", number)), file: &[&content.dump.jobs, &content.jobs] };
-        let value = layers.pick("jobs", found, 4).expect("readable");
+            Candidates { flag, variable: Some(("PGFREIGHT_JOBS", parse)), file: &[&content.dump.jobs, &content.jobs] };
+        let value = layers.pick("jobs", found, Jobs::Count(4)).expect("readable");
         (value, layers.rows()[0].origin.clone())
     }
 
     #[test]
     fn higher_layers_win_and_are_named() {
-        assert_eq!(jobs(None, &[], ""), (4, "default".to_owned()));
+        let count = Jobs::Count;
+        assert_eq!(jobs(None, &[], ""), (count(4), "default".to_owned()));
         let (value, origin) = jobs(None, &[], "jobs = 2\n");
-        assert!(value == 2 && origin.ends_with("c.toml:1"), "{origin}");
+        assert!(value == count(2) && origin.ends_with("c.toml:1"), "{origin}");
         let (value, origin) = jobs(None, &[], "jobs = 2\n[dump]\njobs = 3\n");
-        assert!(value == 3 && origin.ends_with("c.toml:3"), "{origin}");
-        assert_eq!(jobs(None, &[("PGFREIGHT_JOBS", "5")], "jobs = 2\n"), (5, "$PGFREIGHT_JOBS".to_owned()));
-        assert_eq!(jobs(Some(6), &[("PGFREIGHT_JOBS", "5")], "jobs = 2\n"), (6, "command line".to_owned()));
+        assert!(value == count(3) && origin.ends_with("c.toml:3"), "{origin}");
+        assert_eq!(jobs(None, &[("PGFREIGHT_JOBS", "5")], "jobs = 2\n"), (count(5), "$PGFREIGHT_JOBS".to_owned()));
+        assert_eq!(
+            jobs(Some(count(6)), &[("PGFREIGHT_JOBS", "5")], "jobs = 2\n"),
+            (count(6), "command line".to_owned())
+        );
     }
 }

@@ -14,6 +14,7 @@ pub mod file;
 pub mod filters;
 pub mod global;
 pub mod init;
+pub mod jobs;
 pub mod key;
 pub mod list;
 pub mod merge;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pgfreight_engine::connect::{self, ConnectArgs, ConnectOptions, PasswordPrompt};
 use pgfreight_engine::limits;
 use pgfreight_engine::plan::copy_format::CopyFormatChoice;
-use pgfreight_engine::run::options::{CopyOptions, DiffOptions, DumpOptions, RestoreOptions, VerifyOptions};
+use pgfreight_engine::run::options::{CopyOptions, DiffOptions, DumpOptions, Polite, RestoreOptions, VerifyOptions};
 use pgfreight_engine::store::{AwsProfile, StoreConfig};
 use pgfreight_engine::{Error, Kind};
 use secrecy::SecretString;
@@ -14,9 +14,10 @@ use secrecy::SecretString;
 use super::connection::ConnectionArgs;
 use super::copy::CopyArgs;
 use super::diff::DiffArgs;
-use super::dump::{CopyFormatArg, DumpArgs, ReadingArgs};
+use super::dump::{CopyFormatArg, DumpArgs, DumpWorkArgs, ReadingArgs};
 use super::file::{OneOrMore, Placed};
 use super::filters::LeaveOutArgs;
+use super::jobs::{self, Jobs};
 use super::merge::{Candidates, Layers, Origin};
 use super::repo::{IdentityArgs, RepoArgs};
 use super::restore::{RestoreArgs, RestoreWorkArgs, TargetArgs};
@@ -30,10 +31,6 @@ fn text(value: &str) -> Result<String, String> {
 
 fn path(value: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(value))
-}
-
-fn number(value: &str) -> Result<usize, String> {
-    value.parse().map_err(|_| "not a number".to_owned())
 }
 
 /// The repository's URL.
@@ -297,13 +294,39 @@ fn connect_args(
 const SOURCE_KEYS: [&str; 4] = ["source.dbname", "source.host", "source.port", "source.username"];
 const TARGET_KEYS: [&str; 4] = ["target.dbname", "target.host", "target.port", "target.username"];
 
-fn jobs(layers: &mut Layers<'_>, flag: Option<usize>, table: &Placed<usize>, default: usize) -> Result<usize, Error> {
-    let found = Candidates { flag, variable: Some(("PGFREIGHT_JOBS", number)), file: &[table, &layers.content().jobs] };
-    let jobs = layers.pick("jobs", found, default)?;
-    if (1..=limits::LANES_MAX).contains(&jobs) {
-        return Ok(jobs);
+fn jobs(layers: &mut Layers<'_>, flag: Option<Jobs>, table: &Placed<Jobs>, default: usize) -> Result<Jobs, Error> {
+    let variable = Some(("PGFREIGHT_JOBS", jobs::parse as fn(&str) -> Result<Jobs, String>));
+    layers.pick("jobs", Candidates { flag, variable, file: &[table, &layers.content().jobs] }, Jobs::Count(default))
+}
+
+fn rate(layers: &mut Layers<'_>, flag: Option<u64>, table: &Placed<String>) -> Result<Option<u64>, Error> {
+    let table = layers.read_placed(table, size::rate)?;
+    let chosen = layers.choose(Candidates { flag, variable: None, file: &[&table] })?;
+    Ok(chosen.map(|(rate, origin)| {
+        layers.note("rate-limit (bytes per second)", &rate, &origin);
+        rate
+    }))
+}
+
+/// `--polite`, which each of its limits implies; a limit in the file does not.
+fn polite(layers: &mut Layers<'_>, work: &DumpWorkArgs) -> Result<Option<Polite>, Error> {
+    let said = &layers.content().dump;
+    let implied = work.polite || work.max_replication_lag.is_some() || work.max_active.is_some();
+    let wanted = switch(layers, "polite", implied, &said.polite)?;
+    let lag = layers.read_placed(&said.max_replication_lag, size::duration)?;
+    let lag = layers.choose(Candidates { flag: work.max_replication_lag, variable: None, file: &[&lag] })?;
+    let active = layers.choose(Candidates { flag: work.max_active, variable: None, file: &[&said.max_active] })?;
+    if !wanted {
+        return Ok(None);
     }
-    Err(Error::new(Kind::Usage, format!("-j {jobs} is not between 1 and {}", limits::LANES_MAX)))
+    let defaults = Polite::default();
+    let (max_lag, origin) = lag.unwrap_or((defaults.max_lag, Origin::Default));
+    layers.note("max-replication-lag", &format!("{max_lag:?}"), &origin);
+    let max_active = active.map(|(active, origin)| {
+        layers.note("max-active", &active, &origin);
+        active
+    });
+    Ok(Some(Polite { max_lag, max_active }))
 }
 
 fn memory(layers: &mut Layers<'_>, flag: Option<u64>, table: &Placed<String>) -> Result<u64, Error> {
@@ -347,8 +370,12 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
     let mut record = filters::record(&args.filters);
     let switches = [("--globals", globals), ("--role-passwords", role_passwords)];
     record.extend(switches.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
+    let (jobs, auto_jobs) = jobs(layers, work.jobs, &said.jobs, defaults.jobs)?.at_most();
     let options = DumpOptions {
-        jobs: jobs(layers, work.jobs, &said.jobs, defaults.jobs)?,
+        jobs,
+        auto_jobs,
+        rate_limit: rate(layers, work.rate_limit, &said.rate_limit)?,
+        polite: polite(layers, work)?,
         level,
         filters: filters::dump(layers, &args.filters)?,
         memory: memory(layers, work.memory, &said.memory)?,
@@ -417,8 +444,11 @@ fn writing(
 ) -> Result<RestoreOptions, Error> {
     let said = &layers.content().restore;
     let defaults = RestoreOptions::default();
+    let (jobs, auto_jobs) = jobs(layers, work.jobs, &said.jobs, defaults.jobs)?.at_most();
     Ok(RestoreOptions {
-        jobs: jobs(layers, work.jobs, &said.jobs, defaults.jobs)?,
+        jobs,
+        auto_jobs,
+        rate_limit: rate(layers, work.rate_limit, &said.rate_limit)?,
         memory: memory(layers, work.memory, &said.memory)?,
         clean: target.clean,
         if_exists: target.if_exists,
@@ -509,7 +539,12 @@ pub fn copy_target(layers: &mut Layers<'_>, args: &CopyArgs, source: &ConnectOpt
 /// # Errors
 /// `Kind::Usage`.
 pub fn diff_options(layers: &mut Layers<'_>, args: &DiffArgs) -> Result<DiffOptions, Error> {
-    let jobs = jobs(layers, args.jobs, &None, DiffOptions::default().jobs)?;
+    let defaults = DiffOptions::default();
+    let jobs = match jobs(layers, args.jobs, &None, defaults.jobs)? {
+        Jobs::Count(count) => count,
+        // Comparing is over before it matters.
+        Jobs::Auto => defaults.jobs,
+    };
     Ok(DiffOptions { schema: !args.data_only, data: !args.schema_only, jobs })
 }
 
@@ -519,8 +554,6 @@ pub fn diff_options(layers: &mut Layers<'_>, args: &DiffArgs) -> Result<DiffOpti
 /// `Kind::Usage`.
 pub fn verify_options(layers: &mut Layers<'_>, args: &VerifyArgs) -> Result<VerifyOptions, Error> {
     let defaults = VerifyOptions::default();
-    Ok(VerifyOptions {
-        jobs: jobs(layers, args.jobs, &None, defaults.jobs)?,
-        memory: memory(layers, args.memory, &None)?,
-    })
+    let (jobs, auto_jobs) = jobs(layers, args.jobs, &None, defaults.jobs)?.at_most();
+    Ok(VerifyOptions { jobs, auto_jobs, memory: memory(layers, args.memory, &None)? })
 }

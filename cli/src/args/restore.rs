@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::connection::ConnectionArgs;
 use super::filters::{LossArgs, RestoreFilterArgs};
+use super::jobs::{self, Jobs};
 use super::repo::{IdentityArgs, RepoArgs};
 
 /// Arguments of `restore`.
@@ -71,9 +72,12 @@ pub struct TargetArgs {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "How to work")]
 pub struct RestoreWorkArgs {
-    /// Connections that load at a time [env: PGFREIGHT_JOBS; default: 4]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub jobs: Option<usize>,
+    /// Connections that load at a time, or auto: as many as suit server and machine [env: PGFREIGHT_JOBS; default: 4]
+    #[arg(short = 'j', long, value_name = "N", value_parser = jobs::parse)]
+    pub jobs: Option<Jobs>,
+    /// Write at most so much per second, all connections together: 50MB/s
+    #[arg(long, value_name = "RATE", value_parser = super::size::rate)]
+    pub rate_limit: Option<u64>,
     /// Memory to use at most [env: PGFREIGHT_MEMORY; default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = super::size::bytes)]
     pub memory: Option<u64>,

@@ -34,6 +34,13 @@ pub fn chunk(text: &str) -> Result<u64, String> {
     if allowed.contains(&size) { Ok(size) } else { Err(format!("`{text}` is not between 1MiB and 1GiB")) }
 }
 
+/// Bytes per second: `50MB/s`, `50MB`.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let rate = bytes(text.trim().strip_suffix("/s").unwrap_or(text))
+        .map_err(|_| format!("`{text}` is not a rate; write for example 50MB/s"))?;
+    if rate >= limits::RATE_MIN { Ok(rate) } else { Err(format!("`{text}` is less than 64KiB/s")) }
+}
+
 /// A time: `90s`, `15min`, `2h`, `500ms`; a bare number means milliseconds, as pg_dump's `--lock-wait-timeout` has it.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
@@ -76,6 +83,16 @@ mod tests {
         assert_eq!(chunk("1GiB"), Ok(1 << 30));
         for bad in ["0", "1000000", "2GiB", "64"] {
             assert!(chunk(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates() {
+        assert_eq!(rate("50MB/s"), Ok(50_000_000));
+        assert_eq!(rate("1 MiB/s"), Ok(1 << 20));
+        assert_eq!(rate("64KiB"), Ok(65_536));
+        for bad in ["0", "1kB/s", "fast", "50MB/min", "/s"] {
+            assert!(rate(bad).is_err(), "{bad}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::jobs::{self, Jobs};
 use super::repo::{IdentityArgs, RepoArgs};
 
 /// Arguments of `verify`.
@@ -20,9 +21,9 @@ pub struct VerifyArgs {
     /// Compare with a live database: a name, a URI, or key=value words
     #[arg(long, value_name = "DB")]
     pub against: Option<String>,
-    /// Objects or tables checked at a time [env: PGFREIGHT_JOBS; default: 4]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub jobs: Option<usize>,
+    /// Objects or tables checked at a time, or auto [env: PGFREIGHT_JOBS; default: 4]
+    #[arg(short = 'j', long, value_name = "N", value_parser = jobs::parse)]
+    pub jobs: Option<Jobs>,
     /// Memory to use at most [env: PGFREIGHT_MEMORY; default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = super::size::bytes)]
     pub memory: Option<u64>,

@@ -4,7 +4,7 @@ use pgfreight_engine::run;
 use pgfreight_engine::run::report::DumpReport;
 use pgfreight_engine::store::{Pin, Repository, Store};
 
-use super::{Failure, Session, losses_text};
+use super::{Failure, Session, idle_text, losses_text};
 use crate::args::dump::DumpArgs;
 use crate::args::merge::Layers;
 use crate::args::resolve::{self, Side};
@@ -62,6 +62,7 @@ fn told(report: &DumpReport) -> String {
         out.push_str(&format!("; begun again {} under a new snapshot", text::plural(report.restarts.into(), "time")));
     }
     out.push('\n');
+    out.push_str(&idle_text(report.jobs, report.idle_seconds, report.seconds));
     out.push_str(&losses_text(&report.losses));
     out
 }

@@ -176,6 +176,19 @@ pub fn refuse(refusal: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// How long lanes had nothing to do while others worked: whether another `-j` would have been the better one.
+fn idle_text(jobs: u32, idle: f64, seconds: f64) -> String {
+    if jobs < 2 {
+        return String::new();
+    }
+    let share = if seconds > 0.0 { 100.0 * idle / (f64::from(jobs) * seconds) } else { 0.0 };
+    format!(
+        "  {} idle for {} altogether while others worked ({share:.0} %)\n",
+        text::plural(jobs.into(), "lane"),
+        text::seconds(idle)
+    )
+}
+
 /// The text of losses, one line each.
 fn losses_text(losses: &[pgfreight_engine::run::report::Loss]) -> String {
     let mut out = String::new();

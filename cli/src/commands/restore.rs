@@ -8,7 +8,7 @@ use pgfreight_engine::run::report::RestoreReport;
 use pgfreight_engine::run::restore::{RestorePreview, preview};
 use serde_json::json;
 
-use super::{Failure, Session, losses_text};
+use super::{Failure, Session, idle_text, losses_text};
 use crate::args::merge::Layers;
 use crate::args::resolve::{self, Side};
 use crate::args::restore::RestoreArgs;
@@ -76,7 +76,7 @@ pub(super) fn dry_run(
     }
     let report = json!({
         "dry_run": true, "globals": preview.globals.len(), "entries": preview.entries.len(), "resumed_chunks": preview.resumed_chunks,
-        "losses": preview.losses, "plan": text,
+        "losses": preview.losses, "jobs": preview.jobs.as_ref().map(|choice| choice.jobs), "plan": text,
     });
     session.reporter.answer(verb, exit, &report, &text)?;
     Ok(exit)
@@ -103,6 +103,7 @@ fn told(report: &RestoreReport) -> String {
         let proved = text::plural(report.proved_tables, "table");
         out.push_str(&format!("  {proved} read back and proved equal to what was dumped\n"));
     }
+    out.push_str(&idle_text(report.jobs, report.idle_seconds, report.seconds));
     out.push_str(&losses_text(&report.losses));
     out
 }

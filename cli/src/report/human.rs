@@ -166,6 +166,12 @@ impl Observer for HumanObserver {
                 self.say(&format!("{tables} in {chunks}{before}, about {}", text::bytes(*bytes)));
                 self.planned(*bytes);
             }
+            Event::Jobs { jobs, reason } => self.say(&format!("{}: {reason}", text::plural((*jobs).into(), "lane"))),
+            Event::Polite { lanes, pause, reason } => {
+                let lanes = text::plural((*lanes).into(), "lane");
+                let pause = if *pause > 0.0 { format!(", {pause:.0} s before each chunk") } else { String::new() };
+                self.say(&format!("polite: {lanes}{pause}, because {reason}"));
+            }
             Event::TableStarted { table, bytes } => self.table_started(table, *bytes),
             Event::ChunkDone { table, rows, raw, .. } => self.chunk_done(table, *rows, *raw),
             Event::TableDone { table, rows } => {

@@ -46,6 +46,11 @@ impl Observer for LogObserver {
                 let dump = dump.as_ref().map(tracing::field::display);
                 info!(dump, tables, chunks, bytes, done_before, "planned");
             }
+            Event::Jobs { jobs, reason } => info!(jobs, reason, "lanes chosen"),
+            Event::Polite { lanes, pause, reason } => info!(lanes, pause, reason, "polite"),
+            Event::Stint { lane, what, name, chunk, begin, end } => {
+                debug!(lane, what, name, chunk, begin, end, "stint")
+            }
             Event::TableStarted { table, bytes } => debug!(table, bytes, "table started"),
             Event::ChunkDone { table, chunk, rows, raw, stored, reused } => {
                 debug!(table, chunk, rows, raw, stored, reused, "chunk done");

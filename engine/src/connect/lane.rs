@@ -66,6 +66,12 @@ impl Lane {
         self.wire.process_id
     }
 
+    /// Whether the server runs on this machine, as far as the way to it tells: a Unix socket or a loopback address (which may
+    /// also be the near end of a tunnel).
+    pub fn is_local(&self) -> bool {
+        self.wire.stream.is_local()
+    }
+
     /// `host:port`, for people.
     pub fn place(&self) -> String {
         self.host.to_string()

@@ -12,6 +12,7 @@ mod args;
 mod attempt;
 mod binding;
 mod cancel;
+pub mod capacity;
 mod conninfo;
 mod copy_in;
 mod copy_out;

@@ -38,6 +38,16 @@ impl Stream {
         }
     }
 
+    /// Whether the other end is on this machine: a Unix socket or a loopback address.
+    pub(super) fn is_local(&self) -> bool {
+        let tcp = match self {
+            Self::Unix(_) => return true,
+            Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        };
+        tcp.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
     /// Whether the bytes are encrypted.
     pub(super) fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))

@@ -15,7 +15,7 @@ pub enum CopyFormatChoice {
     Auto,
     /// Always text.
     Text,
-    /// Binary; refused for tables with columns that have no safe binary form.
+    /// Binary, also where text would be cheaper; tables with columns that have no safe binary form stay text, and are named.
     Binary,
 }
 
@@ -83,21 +83,26 @@ const SAFE: [u32; 39] = [
 /// Domains over domains nest; nobody nests deeper than this.
 const DEPTH_MAX: usize = 32;
 
-/// The format for a table with columns of these types. `facts` looks a type up. With [`CopyFormatChoice::Binary`] and an
-/// unsafe column, gives the position of the first one.
-pub fn choose(
-    choice: CopyFormatChoice,
-    columns: &[Oid],
-    facts: impl Fn(Oid) -> Option<TypeFacts>,
-) -> Result<CopyFormat, usize> {
+/// What a table is copied in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Chosen {
+    /// The format.
+    pub format: CopyFormat,
+    /// Position of the first column that kept the table from the binary form that was asked for.
+    pub kept_by: Option<usize>,
+}
+
+/// The format for a table with columns of these types. `facts` looks a type up.
+pub fn choose(choice: CopyFormatChoice, columns: &[Oid], facts: impl Fn(Oid) -> Option<TypeFacts>) -> Chosen {
+    let text = Chosen { format: CopyFormat::Text, kept_by: None };
     if choice == CopyFormatChoice::Text {
-        return Ok(CopyFormat::Text);
+        return text;
     }
     match (columns.iter().position(|column| !is_binary_safe(*column, &facts)), choice) {
-        (None, CopyFormatChoice::Auto) if is_cheaper_as_text(columns, &facts) => Ok(CopyFormat::Text),
-        (None, _) => Ok(CopyFormat::Binary),
-        (Some(column), CopyFormatChoice::Binary) => Err(column),
-        (Some(_), _) => Ok(CopyFormat::Text),
+        (None, CopyFormatChoice::Auto) if is_cheaper_as_text(columns, &facts) => text,
+        (None, _) => Chosen { format: CopyFormat::Binary, kept_by: None },
+        (kept_by, CopyFormatChoice::Binary) => Chosen { kept_by, ..text },
+        (Some(_), _) => text,
     }
 }
 
@@ -190,13 +195,18 @@ mod tests {
     #[test]
     fn the_choice_is_kept() {
         use CopyFormatChoice::{Auto, Binary, Text};
-        assert_eq!(choose(Auto, &[Oid(2950), DOMAIN], facts), Ok(CopyFormat::Binary));
-        assert_eq!(choose(Auto, &[Oid(23), Oid(1184)], facts), Ok(CopyFormat::Binary));
-        assert_eq!(choose(Auto, &[Oid(23), ENUM], facts), Ok(CopyFormat::Text));
-        assert_eq!(choose(Binary, &[Oid(23), ENUM], facts), Ok(CopyFormat::Binary));
-        assert_eq!(choose(Auto, &[Oid(23), MONEY], facts), Ok(CopyFormat::Text));
-        assert_eq!(choose(Text, &[Oid(23)], facts), Ok(CopyFormat::Text));
-        assert_eq!(choose(Binary, &[Oid(23), MONEY], facts), Err(1));
-        assert_eq!(choose(Auto, &[], facts), Ok(CopyFormat::Binary));
+        let (text, binary) = (CopyFormat::Text, CopyFormat::Binary);
+        let chosen = |choice, columns: &[Oid]| {
+            let Chosen { format, kept_by } = choose(choice, columns, facts);
+            (format, kept_by)
+        };
+        assert_eq!(chosen(Auto, &[Oid(2950), DOMAIN]), (binary, None));
+        assert_eq!(chosen(Auto, &[Oid(23), Oid(1184)]), (binary, None));
+        assert_eq!(chosen(Auto, &[Oid(23), ENUM]), (text, None));
+        assert_eq!(chosen(Binary, &[Oid(23), ENUM]), (binary, None));
+        assert_eq!(chosen(Auto, &[Oid(23), MONEY]), (text, None));
+        assert_eq!(chosen(Text, &[Oid(23)]), (text, None));
+        assert_eq!(chosen(Binary, &[Oid(23), MONEY]), (text, Some(1)));
+        assert_eq!(chosen(Auto, &[]), (binary, None));
     }
 }

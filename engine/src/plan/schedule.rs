@@ -255,6 +255,11 @@ impl Schedule {
         }
     }
 
+    /// Tasks that have begun and not ended.
+    pub fn running(&self) -> usize {
+        self.running
+    }
+
     /// Whether all chunks of a load have ended.
     pub fn is_loaded(&self, load: usize) -> bool {
         self.loads[load].unfinished == 0

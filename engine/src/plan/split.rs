@@ -2,6 +2,7 @@
 
 use super::dump_plan::Span;
 use crate::format::manifest::GridMemory;
+use crate::limits::CHUNK_TARGET;
 
 /// Blocks of a span, of a table that has `blocks`.
 pub fn blocks_in(span: Span, blocks: u32) -> u32 {
@@ -15,6 +16,23 @@ pub fn split(blocks: u32, grid: GridMemory) -> Vec<Span> {
     (0..count)
         .map(|number| Span { from: number * step, to: (number + 1 < count).then(|| (number + 1) * step) })
         .collect()
+}
+
+/// Blocks read back at a time where a table is cut: as many as a chunk aims for.
+const READ_BACK: u32 = (CHUNK_TARGET / 8192) as u32;
+
+/// The largest table that is read back whole: what a lost connection may cost.
+const READ_WHOLE_MOST: u64 = 16 * READ_BACK as u64;
+
+/// The ranges in which a table of so many blocks, of `all` blocks that are to be read, is read back by so many lanes. A range
+/// costs the server an eighth more than the plain copy of a whole table, so a table is cut only where lanes would be idle
+/// otherwise: when it holds more than one lane's share, and a quarter.
+pub fn to_read_back(blocks: u64, all: u64, lanes: usize) -> Vec<Span> {
+    let share_and_quarter = all.saturating_mul(5) / (4 * lanes.max(1) as u64);
+    if blocks <= READ_WHOLE_MOST && blocks <= share_and_quarter {
+        return vec![Span::WHOLE];
+    }
+    split(u32::try_from(blocks).unwrap_or(u32::MAX), GridMemory { blocks: READ_BACK })
 }
 
 /// Whether ranges, in this order, are half-open, disjoint and cover block 0 to an open end.
@@ -50,6 +68,20 @@ mod tests {
             assert_eq!(ranges.iter().map(|range| blocks_in(*range, blocks)).sum::<u32>(), blocks);
             assert!(ranges.iter().all(|range| blocks_in(*range, blocks) <= grid.blocks));
             assert!(ranges.iter().all(|range| range.from % grid.blocks == 0));
+        }
+    }
+
+    #[test]
+    fn tables_are_read_back_whole_unless_lanes_would_be_idle() {
+        let chunk = u64::from(READ_BACK);
+        assert_eq!(to_read_back(6 * chunk, 10 * chunk, 2), [Span::WHOLE]);
+        assert_eq!(to_read_back(6 * chunk, 10 * chunk, 3).len(), 6);
+        assert_eq!(to_read_back(7 * chunk, 10 * chunk, 2).len(), 7);
+        assert_eq!(to_read_back(16 * chunk, 100 * chunk, 4), [Span::WHOLE]);
+        assert_eq!(to_read_back(17 * chunk, 100 * chunk, 4).len(), 17);
+        assert_eq!(to_read_back(3, 4, 8), [Span::WHOLE], "a piece of a chunk is not cut");
+        for (blocks, all, lanes) in [(0, 0, 0), (1, 1, 64), (u64::MAX, u64::MAX, 1), (100_000, 100_001, 7)] {
+            assert!(covers(to_read_back(blocks, all, lanes)), "{blocks} {all} {lanes}");
         }
     }
 

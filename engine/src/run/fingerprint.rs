@@ -10,12 +10,14 @@ use tokio::task::JoinSet;
 
 use super::cpu_pool::CpuPool;
 use super::options::Surroundings;
+use super::timeline::{Timeline, Work};
 use crate::connect::{self, CopyOut};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event, News};
 use crate::format::contents::{DataKind, Fingerprint, TableData};
-use crate::limits::{BATCH, CHUNK_ATTEMPTS, CHUNK_TARGET};
+use crate::limits::{BATCH, CHUNK_ATTEMPTS};
 use crate::plan::dump_plan::Span;
+use crate::plan::split;
 use crate::seal::RowHasher;
 use crate::source::copy_out::{self, CopySource};
 use crate::source::facts;
@@ -72,6 +74,22 @@ impl Comparison {
     }
 }
 
+/// Who reads.
+#[derive(Clone, Debug)]
+pub struct ReadingLanes {
+    /// How many.
+    pub count: usize,
+    /// Where they say what they did, and the number of the first of them there.
+    pub timeline: Option<(Timeline, usize)>,
+}
+
+impl From<usize> for ReadingLanes {
+    /// Lanes that leave no trace.
+    fn from(count: usize) -> Self {
+        Self { count, timeline: None }
+    }
+}
+
 struct Job {
     table: usize,
     span: Span,
@@ -84,6 +102,7 @@ struct Readers {
     holder: Holder,
     pool: CpuPool,
     news: News,
+    timeline: Option<(Timeline, usize)>,
     sums: Mutex<Vec<Result<Reading, String>>>,
 }
 
@@ -93,11 +112,12 @@ pub async fn compare(
     options: &LaneOptions,
     tables: Vec<TableData>,
     encoding: &str,
-    lanes: usize,
+    lanes: impl Into<ReadingLanes>,
     around: &Surroundings,
 ) -> Result<Vec<Comparison>> {
+    let lanes = lanes.into();
     let (holder, reader) = Holder::open(options).await?;
-    let jobs = divide(&reader, &tables, holder.version().major() >= 14).await?;
+    let jobs = divide(&reader, &tables, (lanes.count, holder.version().major() >= 14)).await?;
     drop(reader);
     let readers = Arc::new(Readers {
         sums: Mutex::new(tables.iter().map(|_| Ok(Reading::default())).collect()),
@@ -107,10 +127,11 @@ pub async fn compare(
         holder,
         pool: CpuPool::with_all_cores()?,
         news: around.news.clone(),
+        timeline: lanes.timeline,
     });
     let mut set = JoinSet::new();
-    for _ in 0..lanes.max(1) {
-        set.spawn(lane(Arc::clone(&readers)));
+    for number in 0..lanes.count.max(1) {
+        set.spawn(lane(Arc::clone(&readers), number));
     }
     loop {
         tokio::select! {
@@ -127,34 +148,40 @@ pub async fn compare(
     Ok(readers.tables.iter().zip(sums).map(|(table, sum)| judge(table, sum)).collect())
 }
 
-/// Cuts tables into spans by their size in that database; everything that cannot be cut is read whole.
+/// Cuts tables into spans by their size in that database; everything that cannot be cut is read whole. The largest first.
 async fn divide(
     reader: &crate::source::reader::CatalogReader,
     tables: &[TableData],
-    ranges: bool,
+    (lanes, ranges): (usize, bool),
 ) -> Result<VecDeque<Job>> {
     let names: Vec<(&str, &str)> = tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).collect();
     let sizes = facts::sizes(reader.client(), &names).await?;
+    let sizes: Vec<u64> = (0..tables.len()).map(|index| sizes.get(index).copied().flatten().unwrap_or(0)).collect();
+    let mut order: Vec<usize> = (0..tables.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(sizes[*index]));
     let mut jobs = VecDeque::new();
-    for (index, table) in tables.iter().enumerate() {
-        let blocks = sizes.get(index).copied().flatten().unwrap_or(0);
-        let step = u32::try_from(CHUNK_TARGET / 8192).unwrap_or(8192);
+    for index in order {
+        let table = &tables[index];
         let whole = !ranges || table.condition.is_some() || table.kind == DataKind::LargeObjects;
-        let mut from = 0;
-        while !whole && u64::from(from) + u64::from(step) < blocks {
-            jobs.push_back(Job { table: index, span: Span { from, to: Some(from + step) } });
-            from += step;
-        }
-        jobs.push_back(Job { table: index, span: Span { from, to: None } });
+        let spans = match whole {
+            true => vec![Span::WHOLE],
+            false => split::to_read_back(sizes[index], sizes.iter().sum(), lanes),
+        };
+        jobs.extend(spans.into_iter().map(|span| Job { table: index, span }));
     }
     Ok(jobs)
 }
 
-async fn lane(readers: Arc<Readers>) -> Result<()> {
+async fn lane(readers: Arc<Readers>, number: usize) -> Result<()> {
     let mut lane: Option<SnapshotLane> = None;
     loop {
         let Some(job) = locked(&readers.jobs).pop_front() else { return Ok(()) };
+        let reading = readers.timeline.as_ref().map(|(timeline, first)| {
+            let name = readers.tables[job.table].display_name();
+            timeline.begin(Work { lane: first + number, what: "check".to_owned(), name, chunk: None })
+        });
         let outcome = with_retries(&readers, &mut lane, &job).await?;
+        drop(reading);
         match outcome {
             Ok(reading) => {
                 Counters::add(&readers.news.counters.rows, reading.rows);

@@ -16,13 +16,16 @@ pub mod dump;
 pub mod fingerprint;
 pub mod init;
 pub mod inspect;
+mod jobs;
 pub mod keys;
 pub mod opened;
 pub mod options;
+mod pace;
 pub mod reader;
 pub mod report;
 pub mod restore;
 pub mod schema;
+mod timeline;
 pub mod verify;
 
 pub use init::init;

@@ -31,6 +31,9 @@ impl Surroundings {
 pub struct DumpOptions {
     /// Lanes: connections that copy at a time, 1 to [`limits::LANES_MAX`].
     pub jobs: usize,
+    /// `-j auto`: at most `jobs` lanes, as many as suit the server, this machine, the memory and the work
+    /// ([`crate::plan::jobs`]).
+    pub auto_jobs: bool,
     /// zstd level, 1 to 19.
     pub level: i32,
     /// Which objects and data.
@@ -50,6 +53,10 @@ pub struct DumpOptions {
     /// Raw bytes a chunk aims for, between [`limits::CHUNK_TARGET_MIN`] and [`limits::CHUNK_TARGET_MAX`]. A table
     /// dumped before keeps its grid while that is within a factor of four, so that unchanged chunks are found again.
     pub chunk_target: u64,
+    /// `--rate-limit`: COPY data per second read from the source by all lanes together, bytes.
+    pub rate_limit: Option<u64>,
+    /// `--polite`: gives way when the source has other work.
+    pub polite: Option<Polite>,
     /// `--globals`: the cluster's roles, memberships, settings, tablespaces and privileges on parameters too.
     pub globals: bool,
     /// `--role-passwords`: with the hashes of passwords; only with `globals`.
@@ -58,10 +65,27 @@ pub struct DumpOptions {
     pub record: Vec<String>,
 }
 
+/// What the source may bear before a polite dump gives way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Polite {
+    /// Replication lag: of the standbys behind the source, or of the source if it is one.
+    pub max_lag: Duration,
+    /// Backends other than the dump's that work; `None` is as many as the server's `max_parallel_workers`, which grows with
+    /// the cores where anybody cared.
+    pub max_active: Option<u32>,
+}
+
+impl Default for Polite {
+    fn default() -> Self {
+        Self { max_lag: Duration::from_secs(30), max_active: None }
+    }
+}
+
 impl Default for DumpOptions {
     fn default() -> Self {
         Self {
             jobs: 4,
+            auto_jobs: false,
             level: 3,
             filters: Filters::default(),
             copy_format: CopyFormatChoice::Auto,
@@ -71,6 +95,8 @@ impl Default for DumpOptions {
             role: None,
             row_security: false,
             chunk_target: limits::CHUNK_TARGET,
+            rate_limit: None,
+            polite: None,
             globals: false,
             role_passwords: false,
             record: Vec::new(),
@@ -83,6 +109,10 @@ impl Default for DumpOptions {
 pub struct RestoreOptions {
     /// Lanes.
     pub jobs: usize,
+    /// `-j auto`, as in [`DumpOptions::auto_jobs`].
+    pub auto_jobs: bool,
+    /// `--rate-limit`: COPY data per second written to the target by all lanes together, bytes.
+    pub rate_limit: Option<u64>,
     /// Memory the run may use, bytes.
     pub memory: u64,
     /// Which entries, schemas, tables, sections.
@@ -131,6 +161,8 @@ impl Default for RestoreOptions {
     fn default() -> Self {
         Self {
             jobs: 4,
+            auto_jobs: false,
+            rate_limit: None,
             memory: limits::MEMORY_BUDGET,
             filters: RestoreFilters::default(),
             clean: false,
@@ -187,12 +219,14 @@ impl Default for DiffOptions {
 pub struct VerifyOptions {
     /// Objects (or tables) checked at a time.
     pub jobs: usize,
+    /// `-j auto`, as in [`DumpOptions::auto_jobs`].
+    pub auto_jobs: bool,
     /// Memory the run may use, bytes.
     pub memory: u64,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { jobs: 4, memory: limits::MEMORY_BUDGET }
+        Self { jobs: 4, auto_jobs: false, memory: limits::MEMORY_BUDGET }
     }
 }

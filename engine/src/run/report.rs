@@ -48,6 +48,10 @@ pub struct DumpReport {
     pub reused_chunks: u64,
     /// Times the run had to begin again under a new snapshot.
     pub restarts: u32,
+    /// Lanes it had.
+    pub jobs: u32,
+    /// Seconds of all lanes together with nothing to do while others still worked.
+    pub idle_seconds: f64,
     /// What was not carried.
     pub losses: Vec<Loss>,
     /// Wall time.
@@ -73,6 +77,10 @@ pub struct RestoreReport {
     pub resumed_chunks: u64,
     /// Tables whose fingerprint was read back and found equal.
     pub proved_tables: u64,
+    /// Lanes it had.
+    pub jobs: u32,
+    /// Seconds of all lanes together with nothing to do while others still worked.
+    pub idle_seconds: f64,
     /// What was not carried.
     pub losses: Vec<Loss>,
     /// Wall time.

@@ -27,6 +27,7 @@ pub struct Holder {
     version: ServerVersion,
     snapshot: String,
     encoding: String,
+    backend: Option<i32>,
     search_path: Vec<String>,
     since: Instant,
     options: LaneOptions,
@@ -57,7 +58,7 @@ impl Holder {
         let reading = settings::reading(version, options.row_security);
         let entry = format!("{reading}; {}", settings::UNCONVERTED);
         lane.execute(&entry).await.map_err(|error| error.context("preparing the snapshot's connection"))?;
-        let (snapshot, encoding) = export(&mut lane, &options).await?;
+        let (snapshot, encoding, backend) = export(&mut lane, &options).await?;
         let entry = format!(
             "{}; {}; SET TRANSACTION SNAPSHOT {}",
             settings::reading(version, options.row_security),
@@ -73,6 +74,7 @@ impl Holder {
             version,
             snapshot,
             encoding,
+            backend,
             search_path,
             since: Instant::now(),
             options,
@@ -93,6 +95,11 @@ impl Holder {
     /// The database's encoding.
     pub fn encoding(&self) -> &str {
         &self.encoding
+    }
+
+    /// The server's process behind it.
+    pub fn backend(&self) -> Option<i32> {
+        self.backend
     }
 
     /// The connection's own search path before it was emptied: what unqualified table patterns see.
@@ -127,6 +134,14 @@ impl Holder {
         let _ = self.cancel.cancel().await;
     }
 
+    /// A connection to the same server outside the snapshot, for looking at how the server is.
+    pub async fn open_watcher(&self) -> Result<Lane> {
+        let mut lane = connect::lane(&self.options.connect, Role::Source).await?;
+        let entry = settings::reading(lane.version(), false);
+        lane.execute(&entry).await.map_err(|error| error.context("preparing the watcher's connection"))?;
+        Ok(lane)
+    }
+
     /// A new lane in this snapshot.
     pub async fn open_lane(&self) -> Result<SnapshotLane> {
         SnapshotLane::open(&self.options, Some(&self.snapshot)).await
@@ -138,12 +153,17 @@ fn begin(options: &LaneOptions) -> String {
     format!("{}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", role.unwrap_or_default())
 }
 
-/// Begins the transaction and exports its snapshot: the snapshot's name, and the database's encoding.
-async fn export(lane: &mut Lane, options: &LaneOptions) -> Result<(String, String)> {
-    let sql = format!("{}; SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding()", begin(options));
+/// Begins the transaction and exports its snapshot: the snapshot's name, the database's encoding, the server's process.
+async fn export(lane: &mut Lane, options: &LaneOptions) -> Result<(String, String, Option<i32>)> {
+    let sql = format!(
+        "{}; SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding(), pg_catalog.pg_backend_pid()",
+        begin(options)
+    );
     let rows = lane.execute(&sql).await.map_err(|error| error.context("exporting a snapshot"))?;
-    match rows.into_iter().next().map(<[Option<String>; 2]>::try_from) {
-        Some(Ok([Some(snapshot), Some(encoding)])) => Ok((snapshot, encoding)),
+    match rows.into_iter().next().map(<[Option<String>; 3]>::try_from) {
+        Some(Ok([Some(snapshot), Some(encoding), backend])) => {
+            Ok((snapshot, encoding, backend.and_then(|pid| pid.parse().ok())))
+        }
         _ => Err(Error::new(Kind::Source, "the server answered a query without a row")),
     }
 }

@@ -14,6 +14,7 @@ use crate::sql;
 /// A lane that reads under the snapshot.
 pub struct SnapshotLane {
     lane: Lane,
+    backend: Option<i32>,
     locked: BTreeSet<(String, String)>,
 }
 
@@ -53,9 +54,16 @@ impl SnapshotLane {
         if let Some(snapshot) = snapshot {
             begin.push_str(&format!("; SET TRANSACTION SNAPSHOT {}", sql::quote_literal(snapshot)));
         }
-        begin.push_str(&format!("; {}", settings::UNCONVERTED));
-        lane.execute(&begin).await.map_err(import_failed)?;
-        Ok(Self { lane, locked: BTreeSet::new() })
+        // The process is asked for, not taken from the connection's start: a pooler in between answers that itself.
+        begin.push_str(&format!("; {}; SELECT pg_catalog.pg_backend_pid()", settings::UNCONVERTED));
+        let answer = lane.execute(&begin).await.map_err(import_failed)?;
+        let backend = answer.into_iter().flatten().flatten().next().and_then(|pid| pid.parse().ok());
+        Ok(Self { lane, backend, locked: BTreeSet::new() })
+    }
+
+    /// The server's process behind it.
+    pub fn backend(&self) -> Option<i32> {
+        self.backend
     }
 
     /// Takes ACCESS SHARE on a table without waiting, once per table.

@@ -10,6 +10,7 @@ pub mod holder;
 pub mod identity;
 pub mod lane;
 pub mod large_objects;
+pub mod load;
 pub mod locks;
 pub mod pooler;
 pub mod reader;

@@ -14,6 +14,7 @@ use crate::format::CopyFormat;
 use crate::format::manifest::Piece;
 use crate::limits::BATCH;
 use crate::run::cpu_pool::CpuPool;
+use crate::run::pace::Pace;
 use crate::seal::{SealReceipt, SealSpec, Sealer};
 use crate::store::{ObjectRef, Repository};
 
@@ -35,6 +36,8 @@ pub struct Bench<'a> {
     pub repository: &'a Repository,
     /// Counters.
     pub news: &'a News,
+    /// How fast rows may be read.
+    pub pace: &'a Pace,
 }
 
 /// A chunk whose plaintext ended; `rest` is sealed and not stored yet.
@@ -62,11 +65,11 @@ pub async fn copy(
     let mut spilled = Vec::new();
     let mut spare = BytesMut::with_capacity(HANDOVER + (HANDOVER >> 3));
     let mut filled = BytesMut::with_capacity(HANDOVER + (HANDOVER >> 3));
-    let mut more = source.read(&mut filled, HANDOVER).await?;
+    let mut more = bench.pace.read(source, &mut filled, HANDOVER).await?;
     while !filled.is_empty() {
         Counters::add(&bench.news.counters.raw_bytes, filled.len() as u64);
         let sealing = bench.pool.run(move || sealer.push(&filled).map(|()| (sealer, filled)));
-        let reading = async { if more { source.read(&mut spare, HANDOVER).await } else { Ok(false) } };
+        let reading = async { if more { bench.pace.read(source, &mut spare, HANDOVER).await } else { Ok(false) } };
         let (sealed, read) = tokio::join!(sealing, reading);
         let (returned, mut emptied) = sealed??;
         more = read?;

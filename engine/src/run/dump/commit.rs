@@ -142,6 +142,8 @@ impl Commit<'_> {
             chunks: done.len() as u64,
             reused_chunks: done.iter().filter(|done| done.reused).count() as u64,
             restarts: 0,
+            jobs: u32::try_from(self.hall.jobs).unwrap_or(u32::MAX),
+            idle_seconds: self.run.timeline.idle_seconds(),
             losses: losses.to_vec(),
             seconds: 0.0,
         }

@@ -5,15 +5,17 @@
 //! A lost connection costs one chunk's work: the chunk goes back to the lane, which opens a new connection under the same
 //! snapshot, within limits. If the snapshot itself is gone the whole attempt ends with [`Lost`], and the run begins again.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
 use super::chunk::{self, Bench, Copied};
 use super::gather::Gather;
 use super::packer::{Pack, Packer};
+use super::polite::Gate;
 use crate::connect::CopyOut;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, News};
@@ -22,6 +24,8 @@ use crate::plan::dump_plan::{DumpPlan, PlannedChunk, PlannedTable};
 use crate::run::cpu_pool::CpuPool;
 use crate::run::dump::budget::Budget;
 use crate::run::options::Surroundings;
+use crate::run::pace::Pace;
+use crate::run::timeline::{Timeline, Work};
 use crate::seal::SealSpec;
 use crate::source::copy_out::{self, CopySource};
 use crate::source::holder::Holder;
@@ -51,13 +55,58 @@ pub struct Hall {
     pub packer: Mutex<Packer>,
     /// Next chunk of the plan.
     pub next: AtomicUsize,
+    /// Lanes.
+    pub jobs: usize,
+    /// How fast rows may be read.
+    pub pace: Pace,
+    /// Where polite lanes wait.
+    pub gate: Gate,
+    /// Who works for this dump on the server.
+    pub crew: Mutex<Crew>,
+    /// What lanes do when.
+    pub timeline: Timeline,
     /// News and the wish to stop.
     pub around: Surroundings,
 }
 
+/// The server's processes of lanes.
+#[derive(Debug, Default)]
+pub struct Crew {
+    /// Of lanes that were opened; those of closed ones stay, which does no harm.
+    known: BTreeSet<i32>,
+    /// Lanes that are opening a connection.
+    opening: usize,
+}
+
 impl Hall {
     fn bench(&self) -> Bench<'_> {
-        Bench { pool: &self.pool, budget: &self.budget, repository: &self.repository, news: &self.around.news }
+        let news = &self.around.news;
+        Bench { pool: &self.pool, budget: &self.budget, repository: &self.repository, news, pace: &self.pace }
+    }
+
+    /// The server's processes that work for this dump; `None` while one of them is not known yet.
+    pub fn backends(&self) -> Option<Vec<i32>> {
+        let crew = self.crew();
+        (crew.opening == 0).then(|| crew.known.iter().copied().chain(self.holder.backend()).collect())
+    }
+
+    fn crew(&self) -> MutexGuard<'_, Crew> {
+        self.crew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open_lane(&self) -> Result<SnapshotLane> {
+        self.crew().opening += 1;
+        let opened = self.holder.open_lane().await;
+        let mut crew = self.crew();
+        crew.opening -= 1;
+        crew.known.extend(opened.as_ref().ok().and_then(SnapshotLane::backend));
+        drop(crew);
+        opened
+    }
+
+    fn work(&self, lane: usize, what: &str, chunk: &PlannedChunk) -> Work {
+        let name = self.plan.tables[chunk.table].display_name();
+        Work { lane, what: what.to_owned(), name, chunk: Some(chunk.number) }
     }
 
     fn packer(&self) -> MutexGuard<'_, Packer> {
@@ -89,26 +138,33 @@ enum Unstored {
     Pack(Pack),
 }
 
-/// Runs one lane until the plan is empty.
-pub async fn run(hall: Arc<Hall>) -> Result<()> {
+/// Runs one lane (numbered from 0) until the plan is empty; gives the moment it had nothing more to do.
+pub async fn run(hall: Arc<Hall>, number: usize) -> Result<Instant> {
     let stop = hall.around.stop.clone();
     tokio::select! {
         biased;
-        () = stop.cancelled() => Ok(()),
-        done = until_empty(&hall) => done,
+        () = stop.cancelled() => {}
+        done = until_empty(&hall, number) => done?,
     }
+    Ok(Instant::now())
 }
 
-async fn until_empty(hall: &Arc<Hall>) -> Result<()> {
+async fn until_empty(hall: &Arc<Hall>, number: usize) -> Result<()> {
     let mut lane: Option<SnapshotLane> = None;
     // Never more than one: what it holds is in the budget, and an error must not be known much later than it happened.
     let mut storing = JoinSet::new();
     loop {
+        let pass = hall.gate.enter().await;
         let index = hall.next.fetch_add(1, Ordering::Relaxed);
         let Some(planned) = hall.plan.chunks.get(index) else { return stored(&mut storing).await };
-        if let Some(unstored) = with_retries(hall, &mut lane, index, planned).await? {
+        pass.pause().await;
+        let copying = hall.timeline.begin(hall.work(number, "copy", planned));
+        let copied = with_retries(hall, &mut lane, index, planned).await?;
+        copying.end();
+        drop(pass);
+        if let Some(unstored) = copied {
             stored(&mut storing).await?;
-            storing.spawn(store(Arc::clone(hall), unstored));
+            storing.spawn(store(Arc::clone(hall), number, unstored));
         }
     }
 }
@@ -122,11 +178,18 @@ async fn stored(storing: &mut JoinSet<Result<()>>) -> Result<()> {
     }
 }
 
-async fn store(hall: Arc<Hall>, unstored: Unstored) -> Result<()> {
+/// Stores what a lane has sealed, beside the lane's next copy and so on a line of its own in the timeline.
+async fn store(hall: Arc<Hall>, number: usize, unstored: Unstored) -> Result<()> {
+    let lane = hall.jobs + number;
     let (index, copied) = match unstored {
-        Unstored::Pack(pack) => return hall.store_pack(pack).await,
+        Unstored::Pack(pack) => {
+            let work = Work { lane, what: "store".to_owned(), name: "small chunks".to_owned(), chunk: None };
+            let _storing = hall.timeline.begin(work);
+            return hall.store_pack(pack).await;
+        }
         Unstored::Chunk(index, copied) => (index, *copied),
     };
+    let _storing = hall.timeline.begin(hall.work(lane, "store", &hall.plan.chunks[index]));
     let sealed = chunk::store_rest(hall.bench(), copied).await?;
     hall.gather.stored(&hall.plan, index, sealed, &hall.around.news);
     Ok(())
@@ -175,7 +238,7 @@ async fn one(
     }
     let lane = match lane {
         Some(lane) => lane,
-        None => lane.insert(hall.holder.open_lane().await?),
+        None => lane.insert(hall.open_lane().await?),
     };
     let source = CopySource {
         kind: table.kind,

@@ -20,6 +20,7 @@ mod journal;
 mod known;
 pub(in crate::run) mod lanes;
 mod packer;
+mod polite;
 pub(in crate::run) mod survey;
 pub(in crate::run) mod watch;
 
@@ -39,8 +40,11 @@ pub(in crate::run) use self::lanes::is_lost;
 use self::lanes::{Hall, Lost};
 use self::survey::{Survey, Surveyed};
 use super::cpu_pool::CpuPool;
+use super::jobs;
 use super::options::{DumpOptions, Surroundings};
+use super::pace::Pace;
 use super::report::{DumpReport, Loss};
+use super::timeline::Timeline;
 use crate::catalog::Catalog;
 use crate::catalog::features::Features;
 use crate::catalog::planner_statistics::PlannerStatistics;
@@ -73,9 +77,10 @@ struct Run<'a> {
     around: &'a Surroundings,
     dump: DumpId,
     started: DateTime<Utc>,
-    budget: budget::Budget,
     pool: CpuPool,
     encryption: Encryption,
+    pace: Pace,
+    timeline: Timeline,
 }
 
 /// Dumps one database into the repository that `writer` is the key of.
@@ -108,10 +113,13 @@ pub async fn dump(
         around,
         dump: new_dump_id(started)?,
         started,
-        budget: budget::Budget::divide(options.memory, options.jobs, options.level)?,
         pool: CpuPool::with_all_cores()?,
         encryption: Encryption::of(writer.recipient())?,
+        pace: Pace::new(options.rate_limit),
+        timeline: Timeline::new(&around.news),
     };
+    // Over budget is refused before anything begins; `auto` takes fewer lanes instead.
+    run.budget(if options.auto_jobs { 1 } else { options.jobs })?;
     let known = stoppable(around, known::recall(repository, writer)).await?;
     let mut report = Box::pin(run.until_committed(known)).await?;
     report.seconds = clock.elapsed().as_secs_f64();
@@ -202,11 +210,9 @@ impl Run<'_> {
             }
         };
         drop(reader);
-        let hall = Arc::new(self.hall(
-            holder,
-            surveyed.plan.clone(),
-            Gather::new(known.stored.clone(), batch.clone(), &surveyed.plan),
-        )?);
+        let jobs = self.jobs(&holder, surveyed.plan.chunks.len()).await?;
+        let gather = Gather::new(known.stored.clone(), batch.clone(), &surveyed.plan);
+        let hall = Arc::new(self.hall(holder, surveyed.plan.clone(), gather, jobs)?);
         let worked = self.work(&hall).await;
         (known.stored, *batch) = hall.gather.state_for_next();
         worked?;
@@ -224,7 +230,22 @@ impl Run<'_> {
         survey((holder, reader), self.options, KnownTables { grids: &known.grids, tag: &tag }, self.around).await
     }
 
-    fn hall(&self, holder: Holder, plan: DumpPlan, gather: Gather) -> Result<Hall> {
+    fn budget(&self, jobs: usize) -> Result<budget::Budget> {
+        budget::Budget::divide(self.options.memory, jobs, self.options.level)
+    }
+
+    /// How many lanes this attempt has.
+    async fn jobs(&self, holder: &Holder, chunks: usize) -> Result<usize> {
+        if !self.options.auto_jobs {
+            return Ok(self.options.jobs);
+        }
+        let carries = |jobs| self.budget(jobs).is_ok();
+        let choice = jobs::with_server(&mut *holder.lane().await, chunks, self.options.jobs, carries).await?;
+        jobs::tell(&choice, &self.around.news);
+        Ok(choice.jobs)
+    }
+
+    fn hall(&self, holder: Holder, plan: DumpPlan, gather: Gather, jobs: usize) -> Result<Hall> {
         self.around.news.tell(Event::Planned {
             dump: Some(self.dump.clone()),
             tables: plan.tables.len() as u64,
@@ -238,10 +259,15 @@ impl Run<'_> {
             plan,
             repository: self.repository.clone(),
             pool: self.pool.clone(),
-            budget: self.budget.clone(),
+            budget: self.budget(jobs)?,
             seal: SealSpec::new(*self.writer.content_key(), self.encryption.clone(), self.options.level)?,
             packer: std::sync::Mutex::default(),
             next: AtomicUsize::new(0),
+            jobs,
+            pace: self.pace.clone(),
+            gate: polite::Gate::new(jobs),
+            crew: std::sync::Mutex::default(),
+            timeline: self.timeline.clone(),
             around: self.around.clone(),
         })
     }
@@ -251,14 +277,15 @@ impl Run<'_> {
         let journal = Journal { repository: self.repository, writer: self.writer };
         self.phase("data");
         let mut lanes = JoinSet::new();
-        for _ in 0..self.options.jobs.min(hall.plan.chunks.len()) {
-            lanes.spawn(lanes::run(Arc::clone(hall)));
+        for number in 0..hall.jobs.min(hall.plan.chunks.len()) {
+            lanes.spawn(lanes::run(Arc::clone(hall), number));
         }
         let ended = CancellationToken::new();
         let working = async {
             let outcome = tokio::select! {
-                done = finish(&mut lanes) => done,
+                done = finish(&mut lanes, &self.timeline) => done,
                 lost = watch::keep(&hall.holder, self.options.snapshot_age, &hall.around.news) => Err(lost),
+                never = polite::watch(hall, self.options.polite) => match never {},
                 () = ended.cancelled() => Ok(()),
             };
             lanes.shutdown().await;
@@ -334,6 +361,7 @@ pub(in crate::run) async fn survey(
         large_objects: selection.large_objects,
         options,
         grids: known.grids,
+        news: &around.news,
         tag: &|schema: &str, name: &str| (known.tag)(&catalog.database.name, schema, name),
     };
     let (plan, statistics) = tokio::try_join!(survey.plan(), statistics(reader, &catalog, &selection))?;
@@ -350,13 +378,16 @@ async fn finished(hall: &Hall) -> Result<()> {
     hall.flush().await
 }
 
-async fn finish(lanes: &mut JoinSet<Result<()>>) -> Result<()> {
+/// Waits for all lanes; those that ended before the last one were idle since.
+async fn finish(lanes: &mut JoinSet<Result<Instant>>, timeline: &Timeline) -> Result<()> {
+    let mut ended = Vec::new();
     while let Some(joined) = lanes.join_next().await {
         match joined {
-            Ok(done) => done?,
+            Ok(done) => ended.push(done?),
             Err(panic) => return Err(Error::new(Kind::Bug, "a lane failed").because(panic)),
         }
     }
+    ended.into_iter().for_each(|moment| timeline.idle(moment));
     Ok(())
 }
 

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Body, Catalog, Object, ObjectId, table::TableKind};
 use crate::connect;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use crate::event::{Event, News};
 use crate::format::CopyFormat;
 use crate::format::contents::DataKind;
 use crate::format::manifest::GridMemory;
 use crate::ids::{Oid, TableTag};
-use crate::plan::copy_format::{self, TypeFacts};
+use crate::plan::copy_format::{self, Chosen, TypeFacts};
 use crate::plan::dump_plan::{DumpPlan, PlannedTable, Span};
 use crate::plan::grid::{self, TableSize};
 use crate::plan::select::Selection;
@@ -31,6 +32,9 @@ const BLOCK: u64 = 8192;
 
 /// First major with TID range scans; older servers read a whole table for every range.
 const TID_RANGE_SCAN: u32 = 14;
+
+/// Tables one warning names.
+const NAMED: usize = 50;
 
 /// What the catalogs gave and what of it is carried.
 pub struct Surveyed {
@@ -60,6 +64,8 @@ pub struct Survey<'a> {
     pub options: &'a DumpOptions,
     /// How tables were cut before.
     pub grids: &'a BTreeMap<TableTag, GridMemory>,
+    /// The way out for warnings.
+    pub news: &'a News,
     /// Names tables in public files.
     pub tag: &'a (dyn Fn(&str, &str) -> TableTag + Send + Sync),
 }
@@ -91,8 +97,9 @@ impl Survey<'_> {
         let conditions = self.conditions();
         let mut planned = Vec::with_capacity(tables.len() + 1);
         for table in &tables {
-            planned.push(self.table(table, &types, conditions.get(&table.oid))?);
+            planned.push(self.table(table, &types, conditions.get(&table.oid)));
         }
+        self.tell_kept_as_text(&self.kept_as_text(&tables, &types));
         planned.extend(large_objects);
         Ok(DumpPlan::arrange(planned))
     }
@@ -140,7 +147,7 @@ impl Survey<'_> {
         table: &TableFacts,
         types: &BTreeMap<Oid, TypeFacts>,
         condition: Option<&String>,
-    ) -> Result<(PlannedTable, Vec<Span>)> {
+    ) -> (PlannedTable, Vec<Span>) {
         let bytes = table.heap_bytes + table.toast_bytes;
         let tag = (self.tag)(&table.schema, &table.name);
         let blocks = u32::try_from(table.heap_bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
@@ -159,22 +166,40 @@ impl Survey<'_> {
             schema: table.schema.clone(),
             name: table.name.clone(),
             columns: table.columns.iter().map(|column| column.name.clone()).collect(),
-            format: self.format(table, types)?,
+            format: self.chosen(table, types).format,
             condition: condition.cloned(),
             locked: table.kind == 'r',
             bytes,
             grid: memory,
         };
-        Ok((planned, spans))
+        (planned, spans)
     }
 
-    fn format(&self, table: &TableFacts, types: &BTreeMap<Oid, TypeFacts>) -> Result<CopyFormat> {
+    fn chosen(&self, table: &TableFacts, types: &BTreeMap<Oid, TypeFacts>) -> Chosen {
         let columns: Vec<Oid> = table.columns.iter().map(|column| column.type_oid).collect();
-        copy_format::choose(self.options.copy_format, &columns, |oid| types.get(&oid).copied()).map_err(|position| {
-            let column = table.columns.get(position).map_or("", |column| &column.name);
-            let what = format!("column {column} of {}.{} has no safe binary form", table.schema, table.name);
-            Error::new(Kind::Usage, what).hint("Use --copy-format auto: such tables are then copied as text.")
-        })
+        copy_format::choose(self.options.copy_format, &columns, |oid| types.get(&oid).copied())
+    }
+
+    /// Named up to a bound; `show` tells every table's format.
+    fn tell_kept_as_text(&self, kept: &[String]) {
+        let (named, rest) = kept.split_at(kept.len().min(NAMED));
+        if named.is_empty() {
+            return;
+        }
+        let mut message = format!("no exact and portable binary form, copied as text: {}", named.join(", "));
+        if !rest.is_empty() {
+            message.push_str(&format!(" and {} more", rest.len()));
+        }
+        self.news.tell(Event::Warning { message });
+    }
+
+    /// Tables that stay text although binary was asked for, with the column that keeps them.
+    fn kept_as_text(&self, tables: &[TableFacts], types: &BTreeMap<Oid, TypeFacts>) -> Vec<String> {
+        let kept = |table: &TableFacts| {
+            let column = table.columns.get(self.chosen(table, types).kept_by?)?;
+            Some(format!("{}.{} (column {})", table.schema, table.name, column.name))
+        };
+        tables.iter().filter_map(kept).collect()
     }
 
     async fn large_objects(&self) -> Result<Option<(PlannedTable, Vec<Span>)>> {

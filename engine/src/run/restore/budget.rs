@@ -23,13 +23,23 @@ pub(super) fn check(options: &RestoreOptions) -> Result<()> {
         return Err(Error::new(Kind::Usage, format!("{} lanes cannot be had", options.jobs))
             .hint(format!("Choose from 1 to {LANES_MAX} with --jobs.")));
     }
-    let needed = BASE + options.jobs as u64 * LANE;
-    if needed > options.memory {
-        let what =
-            format!("{} lanes need {} MiB, the budget is {} MiB", options.jobs, needed / MIB, options.memory / MIB);
+    // `auto` takes as many as fit.
+    let jobs = if options.auto_jobs { 1 } else { options.jobs };
+    if !carries(options.memory, jobs) {
+        let (needed, budget) = (needed(jobs) / MIB, options.memory / MIB);
+        let what = format!("{jobs} lanes need {needed} MiB, the budget is {budget} MiB");
         return Err(Error::new(Kind::Usage, what).hint("Lower --jobs or raise --memory."));
     }
     Ok(())
+}
+
+/// Whether so many lanes that open chunks fit into so many bytes.
+pub(in crate::run) fn carries(memory: u64, jobs: usize) -> bool {
+    needed(jobs) <= memory
+}
+
+fn needed(jobs: usize) -> u64 {
+    BASE + jobs as u64 * LANE
 }
 
 #[cfg(test)]
@@ -42,5 +52,6 @@ mod tests {
         assert!(check(&options(8)).is_ok());
         assert!(check(&options(0)).is_err());
         assert!(check(&options(64)).is_err());
+        assert!(check(&RestoreOptions { auto_jobs: true, ..options(64) }).is_ok());
     }
 }

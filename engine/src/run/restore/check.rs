@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::contents::TableData;
 use crate::plan::restore_plan::PlannedLoad;
-use crate::run::fingerprint;
+use crate::run::fingerprint::{self, ReadingLanes};
 use crate::source::lane::LaneOptions;
 
 impl Run {
@@ -37,7 +37,10 @@ pub(super) async fn fingerprints(run: &Run) -> Result<Vec<String>> {
     }
     let reader = LaneOptions { connect: run.target.clone(), role: run.options.role.clone(), row_security: false };
     let encoding = &run.cargo.contents.header.encoding;
-    let compared = fingerprint::compare(&reader, tables.clone(), encoding, run.options.jobs, &run.around).await;
+    let jobs = run.options.jobs;
+    // Numbered behind the lanes that add foreign keys meanwhile.
+    let lanes = ReadingLanes { count: jobs, timeline: Some((run.timeline.clone(), jobs)) };
+    let compared = fingerprint::compare(&reader, tables.clone(), encoding, lanes, &run.around).await;
     let compared = compared.map_err(|error| error.context("reading restored tables back"))?;
     Ok(compared
         .iter()

@@ -12,6 +12,7 @@ use super::{Run, load, locked};
 use crate::connect::Lane;
 use crate::error::{Error, Kind, Result};
 use crate::plan::schedule::{Next, Schedule, Task};
+use crate::run::timeline::Work;
 use crate::target::apply::{self, WrittenDown};
 
 /// What lanes share in one stage.
@@ -35,8 +36,8 @@ pub(super) async fn run(run: &Arc<Run>, mut schedule: Schedule) -> Result<()> {
         failed: CancellationToken::new(),
     });
     let mut lanes = JoinSet::new();
-    for _ in 0..run.options.jobs {
-        lanes.spawn(lane(Arc::clone(&shared)));
+    for number in 0..run.options.jobs {
+        lanes.spawn(lane(Arc::clone(&shared), number));
     }
     let mut outcome = Ok(());
     while let Some(ended) = lanes.join_next().await {
@@ -52,7 +53,7 @@ pub(super) async fn run(run: &Arc<Run>, mut schedule: Schedule) -> Result<()> {
     outcome
 }
 
-async fn lane(shared: Arc<Shared>) -> Result<()> {
+async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
     let mut connection: Option<Lane> = None;
     loop {
         let ended = shared.ended.notified();
@@ -66,13 +67,19 @@ async fn lane(shared: Arc<Shared>) -> Result<()> {
         let next = locked(&shared.schedule).take_next();
         match next {
             Next::Done => break,
-            Next::Wait => tokio::select! {
-                () = ended => {}
-                () = shared.run.around.stop.cancelled() => {}
-                () = shared.failed.cancelled() => return Ok(()),
-            },
+            Next::Wait => {
+                let idle = Instant::now();
+                tokio::select! {
+                    () = ended => {}
+                    () = shared.run.around.stop.cancelled() => {}
+                    () = shared.failed.cancelled() => return Ok(()),
+                }
+                shared.run.timeline.idle(idle);
+            }
             Next::Run(task) => {
+                let working = shared.run.timeline.begin(work(&shared.run, number, task));
                 perform(&shared, &mut connection, task).await?;
+                working.end();
                 locked(&shared.schedule).ended(task);
                 shared.ended.notify_waiters();
                 if let Task::Chunk { load, .. } = task {
@@ -117,6 +124,7 @@ async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Res
         Task::Chunk { load, chunk } => load::chunk(run, lane, load, chunk).await,
         Task::Entry { id } => {
             let Some(prepared) = run.prepared(id) else { return Ok(()) };
+            let prepared = if is_crowded(shared, id) { prepared.without_workers() } else { prepared };
             let clock = Instant::now();
             let token = lane.cancel_token();
             let first = apply::run_whole(lane, &prepared, WrittenDown::Each);
@@ -131,6 +139,28 @@ async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Res
             applied.lost.into_iter().for_each(|lost| run.lose(lost));
             run.entry_done(id, clock.elapsed().as_millis() as u64);
             Ok(())
+        }
+    }
+}
+
+/// Whether an entry builds an index while other lanes give every core of the server something to do. Of a server elsewhere
+/// nobody knows the cores: there its own setting stands.
+fn is_crowded(shared: &Shared, id: u32) -> bool {
+    let builds = shared.run.entries.get(&id).is_some_and(|entry| matches!(entry.desc.as_str(), "INDEX" | "CONSTRAINT"));
+    builds && shared.run.cores.is_some_and(|cores| locked(&shared.schedule).running() >= cores)
+}
+
+/// What a task is in the timeline.
+fn work(run: &Run, lane: usize, task: Task) -> Work {
+    match task {
+        Task::Chunk { load, chunk } => {
+            let name = run.plan.loads[load].name.clone();
+            Work { lane, what: "load".to_owned(), name, chunk: u32::try_from(chunk).ok() }
+        }
+        Task::Entry { id } => {
+            let entry = run.entries.get(&id);
+            let what = entry.map(|entry| entry.desc.clone()).unwrap_or_default();
+            Work { lane, what, name: entry.map(apply::display_name).unwrap_or_default(), chunk: None }
         }
     }
 }

@@ -133,7 +133,10 @@ async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Byte
             block = blocks.recv() => block,
         };
         let Some(block) = block else { return Ok(()) };
-        copy.send(&block).await?;
+        for step in run.pace.steps(&block) {
+            copy.send(step).await?;
+            run.pace.pay(step.len()).await;
+        }
         Counters::add(&run.around.news.counters.raw_bytes, block.len() as u64);
     }
 }

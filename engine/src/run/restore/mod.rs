@@ -37,7 +37,9 @@ use super::chunk_source::{ChunkSource, Place};
 use super::fingerprint::Reading;
 use super::opened::OpenedDump;
 use super::options::{RestoreOptions, Surroundings};
+use super::pace::Pace;
 use super::report::{Loss, RestoreReport};
+use super::timeline::Timeline;
 use crate::catalog::features::{Feature, Features};
 use crate::connect::{self, ConnectOptions, Lane, Role};
 use crate::ddl::Entry;
@@ -54,6 +56,7 @@ use crate::target::settings::{self, Writing};
 use cargo::Cargo;
 use stored::StoredChunks;
 
+pub(super) use budget::carries;
 pub use prepare::RestorePreview;
 
 /// Everything the tasks of one restore share.
@@ -65,7 +68,11 @@ struct Run {
     target: ConnectOptions,
     options: RestoreOptions,
     around: Surroundings,
+    pace: Pace,
+    timeline: Timeline,
     facts: TargetFacts,
+    /// The server's cores, where they are ours too.
+    cores: Option<usize>,
     writing: Writing,
     rules: Rules,
     plan: RestorePlan,
@@ -134,6 +141,7 @@ pub(in crate::run) async fn carry(
     around: &Surroundings,
 ) -> Result<RestoreReport> {
     let clock = Instant::now();
+    let timeline = Timeline::new(&around.news);
     budget::check(options)?;
     if options.globals {
         cargo.globals()?;
@@ -157,7 +165,7 @@ pub(in crate::run) async fn carry(
         prepared.know_again().await?;
     }
     prepared.made = made;
-    let (lane, run) = prepared.begin(cargo, chunks, options, around).await?;
+    let (lane, run) = prepared.begin(cargo, chunks, options, (around, timeline)).await?;
     let run = Arc::new(run);
     Box::pin(execute(&run, lane)).await.map_err(|error| run.how_to_continue(error))?;
     Ok(run.report(clock))
@@ -288,6 +296,8 @@ impl Run {
             entries: self.applied.load(Ordering::Relaxed),
             globals: self.globals,
             resumed_chunks: self.resumed_chunks(),
+            jobs: u32::try_from(self.options.jobs).unwrap_or(u32::MAX),
+            idle_seconds: self.timeline.idle_seconds(),
             proved_tables: if self.options.no_check { 0 } else { self.checked().len() as u64 },
             losses: losses
                 .iter()
@@ -347,6 +357,8 @@ fn empty(cargo: &Cargo) -> RestoreReport {
         globals: 0,
         resumed_chunks: 0,
         proved_tables: 0,
+        jobs: 0,
+        idle_seconds: 0.0,
         losses: Vec::new(),
         seconds: 0.0,
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use super::already;
+use super::budget;
 use super::cargo::Cargo;
 use super::chosen;
 use super::globals::Made;
@@ -19,11 +20,15 @@ use crate::event::Event;
 use crate::format::contents::DataKind;
 use crate::ids::{Digest, ServerVersion};
 use crate::plan::globals::GlobalsPlan;
-use crate::plan::restore_plan::{self, PlanInput, RestorePlan};
+use crate::plan::jobs::Choice;
+use crate::plan::restore_plan::{self, PlanInput, RestorePlan, Stage};
 use crate::plan::select_entries::RestoreFilters;
 use crate::run::chunk_source::ChunkSource;
 use crate::run::fingerprint::Reading;
+use crate::run::jobs;
 use crate::run::options::{RestoreOptions, Surroundings};
+use crate::run::pace::Pace;
+use crate::run::timeline::Timeline;
 use crate::sql;
 use crate::target::apply::Rules;
 use crate::target::copy_progress::{self, table_key};
@@ -49,6 +54,8 @@ pub(super) struct Prepared {
     plan: RestorePlan,
     mark: RunMark,
     writing: Writing,
+    /// What `-j auto` came to.
+    jobs: Option<Choice>,
     found: Option<Box<Done>>,
     occupied: BTreeSet<usize>,
     /// What `--globals` has done by then.
@@ -70,10 +77,15 @@ pub struct RestorePreview {
     pub losses: Vec<(String, String, String)>,
     /// Chunks an interrupted run has loaded.
     pub resumed_chunks: u64,
+    /// What `-j auto` came to.
+    pub jobs: Option<Choice>,
 }
 
 impl fmt::Display for RestorePreview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Choice { jobs, reason }) = &self.jobs {
+            writeln!(f, "lanes: {jobs} ({reason})")?;
+        }
         if !self.globals.is_empty() {
             writeln!(f, "globals:")?;
             self.globals.iter().try_for_each(|entry| writeln!(f, "  {}; {} - {}", entry.id, entry.desc, entry.name))?;
@@ -122,6 +134,14 @@ pub(super) async fn prepare(
         clean: options.clean,
     };
     let plan = RestorePlan { estimated: cargo.dump.is_none(), ..restore_plan::plan(input) };
+    let jobs = match options.auto_jobs {
+        true => Some(choose_jobs(&mut lane, &plan, options).await?),
+        false => None,
+    };
+    if let Some(choice) = &jobs {
+        jobs::tell(choice, &around.news);
+        writing.lanes = choice.jobs;
+    }
     writing.triggers_off = options.disable_triggers && !creates(&entries);
     let mut prepared = Prepared {
         lane,
@@ -131,6 +151,7 @@ pub(super) async fn prepare(
         plan,
         mark,
         writing,
+        jobs,
         found,
         occupied: BTreeSet::new(),
         made: Made::default(),
@@ -141,6 +162,13 @@ pub(super) async fn prepare(
     }
     prepared.warn_of_triggers(around).await?;
     Ok(prepared)
+}
+
+/// `-j auto`: chunks, indexes and keys are what goes on side by side. The check reads with as many lanes again.
+async fn choose_jobs(lane: &mut Lane, plan: &RestorePlan, options: &RestoreOptions) -> Result<Choice> {
+    let pieces = plan.chunks() + plan.stage(Stage::Build).len() as u64;
+    let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
+    jobs::with_server(lane, pieces, options.jobs, |jobs| budget::carries(options.memory, jobs)).await
 }
 
 /// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.
@@ -321,6 +349,7 @@ impl Prepared {
             resumed_chunks: self.found.as_ref().map_or(0, |done| done.chunks.len() as u64),
             entries: self.entries,
             plan: self.plan,
+            jobs: self.jobs,
         }
     }
 
@@ -330,7 +359,7 @@ impl Prepared {
         cargo: &Cargo,
         chunks: Arc<dyn ChunkSource>,
         options: &RestoreOptions,
-        around: &Surroundings,
+        (around, timeline): (&Surroundings, Timeline),
     ) -> Result<(Lane, Run)> {
         let Progress { attempt, done, readings } = self.progress(cargo, &chunks, options, around).await?;
         if self.writing.triggers_off {
@@ -341,9 +370,12 @@ impl Prepared {
             readings: Mutex::new(readings),
             chunks,
             target: self.target,
-            options: options.clone(),
+            options: RestoreOptions { jobs: self.writing.lanes, ..options.clone() },
             around: around.clone(),
+            pace: Pace::new(options.rate_limit),
+            timeline,
             facts: self.facts,
+            cores: self.lane.is_local().then(|| std::thread::available_parallelism().map_or(1, usize::from)),
             writing: self.writing,
             rules: Rules {
                 no_owner: options.no_owner,

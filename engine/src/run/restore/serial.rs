@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::limits::CHUNK_ATTEMPTS;
 use crate::plan::schedule::EntryTask;
 use crate::run::dump::is_lost;
+use crate::run::timeline::Work;
 use crate::sql::qualified;
 use crate::target::apply::{self, Lost, Prepared, WrittenDown};
 use crate::target::invalid_index::{self, InvalidIndex};
@@ -72,6 +73,7 @@ impl<'a> Serial<'a> {
     /// An index that is to be invalid. It cannot be made and written down in one transaction; one that is there is enough.
     async fn invalid_index(&mut self, id: u32) -> Result<()> {
         let run = self.run;
+        let _working = run.timeline.begin(run.in_order(id));
         let clock = Instant::now();
         let (Some(entry), Some(prepared)) = (run.entries.get(&id), run.prepared(id)) else { return Ok(()) };
         let table = entry.relation.and_then(|table| run.cargo.contents.catalog.get(table));
@@ -95,6 +97,7 @@ impl<'a> Serial<'a> {
         let run = self.run;
         let tasks = run.unfinished(tasks);
         let prepared: Vec<Prepared> = tasks.iter().filter_map(|task| run.prepared(task.id)).collect();
+        let working = run.timeline.begin(run.in_order(prepared.first().map_or(0, |entry| entry.id)));
         let lane = self.lane().await?;
         if apply::all_at_once(lane, &progress::drop_statements(run.rules.attempt), &prepared).await? {
             for entry in &prepared {
@@ -103,6 +106,7 @@ impl<'a> Serial<'a> {
             }
             return Ok(());
         }
+        working.end();
         self.entries(&tasks).await?;
         progress::end(self.lane().await?, run.rules.attempt).await
     }
@@ -120,6 +124,7 @@ impl<'a> Serial<'a> {
     /// One batch, again on a new connection when the old one is lost; what was committed is known by its progress rows.
     async fn batch(&mut self, batch: &[Prepared], how: WrittenDown) -> Result<()> {
         let run = self.run;
+        let _working = run.timeline.begin(run.in_order(batch.first().map_or(0, |entry| entry.id)));
         let mut attempt = 1;
         loop {
             run.stopped()?;
@@ -157,6 +162,14 @@ impl<'a> Serial<'a> {
             Err(error) if !progress::is_done_already(&error) => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+impl Run {
+    /// Statements in order, beginning with an entry's, in the timeline: behind the lanes and those that read back.
+    fn in_order(&self, first: u32) -> Work {
+        let name = self.entries.get(&first).map(apply::display_name).unwrap_or_default();
+        Work { lane: 2 * self.options.jobs, what: "statements".to_owned(), name, chunk: None }
     }
 }
 

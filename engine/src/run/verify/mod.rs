@@ -13,9 +13,12 @@ mod stored;
 use std::time::Instant;
 
 use super::fingerprint::{self, Comparison};
+use super::jobs;
 use super::opened::OpenedDump;
 use super::options::{Surroundings, VerifyOptions};
 use super::report::VerifyReport;
+use super::restore::carries;
+use crate::connect::{self, Role};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::manifest::VerifiedManifest;
@@ -31,6 +34,7 @@ pub async fn stored(
 ) -> Result<VerifyReport> {
     let clock = Instant::now();
     around.news.tell(Event::Phase { name: "verify" });
+    let options = &settled(options, manifest.chunks.len(), around);
     let mut report = stored::check(repository, manifest, options, around).await?;
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
@@ -45,6 +49,7 @@ pub async fn opened(
 ) -> Result<VerifyReport> {
     let clock = Instant::now();
     around.news.tell(Event::Phase { name: "verify" });
+    let options = &settled(options, chunks(dump), around);
     let mut report = opened::check(repository, dump, options, around).await?;
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
@@ -62,7 +67,11 @@ pub async fn database(
     let tables = dump.contents.tables.clone();
     let encoding = &dump.contents.header.encoding;
     plan(dump, around);
-    let compared = fingerprint::compare(database, tables, encoding, options.jobs, around).await?;
+    let lanes = match options.auto_jobs {
+        true => lanes_for(database, chunks(dump), options, around).await?,
+        false => options.jobs,
+    };
+    let compared = fingerprint::compare(database, tables, encoding, lanes, around).await?;
     let mut report = empty(&dump.manifest, "database");
     for (comparison, table) in compared.iter().zip(&dump.contents.tables) {
         if let Comparison::Equal(reading) = comparison {
@@ -74,6 +83,34 @@ pub async fn database(
     }
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
+}
+
+fn chunks(dump: &OpenedDump) -> usize {
+    dump.contents.tables.iter().map(|table| table.chunks.len()).sum()
+}
+
+/// `-j auto` where nothing but the store is read.
+fn settled(options: &VerifyOptions, pieces: usize, around: &Surroundings) -> VerifyOptions {
+    if !options.auto_jobs {
+        return options.clone();
+    }
+    let choice = jobs::without_server(pieces, options.jobs, |jobs| carries(options.memory, jobs));
+    jobs::tell(&choice, &around.news);
+    VerifyOptions { jobs: choice.jobs, auto_jobs: false, ..options.clone() }
+}
+
+/// `-j auto` on a live database.
+async fn lanes_for(
+    database: &LaneOptions,
+    pieces: usize,
+    options: &VerifyOptions,
+    around: &Surroundings,
+) -> Result<usize> {
+    let mut lane = connect::lane(&database.connect, Role::Source).await?;
+    let choice = jobs::with_server(&mut lane, pieces, options.jobs, |jobs| carries(options.memory, jobs)).await?;
+    lane.close().await;
+    jobs::tell(&choice, &around.news);
+    Ok(choice.jobs)
 }
 
 /// Turns a report with problems into an error, for callers that need a yes or no.
