@@ -11,9 +11,13 @@ use super::restore::{RestoreWorkArgs, TargetArgs};
 #[derive(Args, Debug)]
 // pg_dump and pg_restore both have a -e; here it is pg_dump's, as all filters are.
 #[command(
+    mut_args(|arg| match arg.get_help_heading() {
+        Some("What to dump") => arg.help_heading("What to copy"),
+        _ => arg,
+    }),
     mut_arg("exit_on_error", |arg| arg.short(None)),
     mut_arg("create", |arg| arg.help("Create the database first, by its name at the source; --to names one to connect to meanwhile")),
-    after_help = "All rows are of one moment, and every table is read back and proved equal to what was read. Interrupted, the same\ncommand goes on: what it loaded is kept where the source still holds the same."
+    after_help = "All rows are of one moment, and every table is read back and proved equal to what was read.\nInterrupted, the same command goes on: what it loaded is kept where the source still holds the same."
 )]
 pub struct CopyArgs {
     /// Source database, as with -d

@@ -7,7 +7,7 @@ use pgfreight_engine::event::Event;
 use pgfreight_fixtures::proxy::{Ending, Proxy};
 
 use super::*;
-use crate::faults::{ROWS, Story, assert_no_sessions, at, big, end_holder, is_chunk, is_phase, sql};
+use crate::faults::{ROWS, Story, assert_no_sessions, at, big, end_holder, is_chunk, sql};
 
 /// Chunks of four megabytes.
 fn coarse(jobs: usize) -> CopyOptions {
@@ -104,8 +104,10 @@ async fn the_source_is_given_up_behind_the_last_row() {
     big(&source);
     let target = Cluster::shared(18).database("copy_released_target");
     let url = source.url();
-    // Keys and the check are still to come, but no session of ours holds the source any more.
-    let story = at(1, is_phase("foreign keys"), move || {
+    // The first index is done, others, keys and the check are still to come; no session of ours holds the source any more.
+    let is_index =
+        |event: &Event| matches!(event, Event::EntryDone { kind, .. } if kind == "INDEX" || kind == "CONSTRAINT");
+    let story = at(1, is_index, move || {
         let ours = "DO $$ BEGIN ASSERT (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                     AND application_name = 'pgfreight' AND xact_start IS NOT NULL) = 0; END $$";
         std::thread::sleep(Duration::from_millis(500));

@@ -136,7 +136,13 @@ async fn rows_that_changed_are_loaded_again_however_late() {
     for (round, phase) in PHASES.into_iter().enumerate() {
         let source = sample(Cluster::shared(18), "source");
         source.execute(
-            "ALTER TABLE shop.customers ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON shop.customers USING (true)",
+            "ALTER TABLE shop.customers ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON shop.customers USING (true);
+             COMMENT ON TRIGGER noted ON shop.orders IS 'a'; COMMENT ON POLICY p ON shop.customers IS 'b';
+             COMMENT ON CONSTRAINT orders_customer_fkey ON shop.orders IS 'c';
+             COMMENT ON MATERIALIZED VIEW shop.totals IS 'd'; COMMENT ON TABLE shop.customers IS 'e';
+             CREATE FUNCTION shop.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+             CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION shop.watch();
+             COMMENT ON EVENT TRIGGER watch IS 'f'",
         );
         let target = Cluster::shared(18).database("target");
         stopped_at(&source, &target, 1, phase).await;

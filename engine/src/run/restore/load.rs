@@ -52,7 +52,7 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
     }
     match transaction(run, lane, planned.table, chunk).await {
         Ok(ReadChunk { reading, stored }) => {
-            run.note((planned.table, chunk), reading);
+            run.note((planned.table, chunk), reading).await?;
             Counters::add(&run.around.news.counters.rows, reading.rows);
             Counters::add(&run.around.news.counters.chunks, 1);
             run.around.news.tell(Event::ChunkDone {
@@ -117,12 +117,13 @@ fn loaded_chunk(table: &TableData, chunk: usize, reading: Reading) -> LoadedChun
 
 /// An earlier try has committed although its answer was lost: what a copy then held stands in the target alone.
 async fn committed_before(run: &Run, lane: &mut Lane, place: Place) -> Result<()> {
-    if run.rules.attempt.is_some()
-        && let Some(loaded) = copy_progress::loaded(lane, place).await?
-    {
-        run.note(place, Reading { rows: loaded.rows, raw: loaded.raw, fingerprint: loaded.fingerprint });
+    if run.rules.attempt.is_none() {
+        return Ok(());
     }
-    Ok(())
+    match copy_progress::loaded(lane, place).await? {
+        None => Ok(()),
+        Some(LoadedChunk { rows, raw, fingerprint, .. }) => run.note(place, Reading { rows, raw, fingerprint }).await,
+    }
 }
 
 async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Bytes>) -> Result<()> {

@@ -85,6 +85,8 @@ struct Run {
     occupied: BTreeSet<usize>,
     /// What was refused while tables were loaded.
     second_try: second_try::SecondTry,
+    /// Chunks that are still to be loaded.
+    unread: AtomicU64,
     applied: AtomicU64,
     /// Entries about the cluster that ran.
     globals: u64,
@@ -201,6 +203,11 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
 /// Loads, and what needs one complete table; what was refused once more at the end, when everything else is there.
 async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
     let loads = run.plan.load_tasks(|load, chunk| run.is_loaded(load, chunk));
+    let unread = loads.iter().flat_map(|load| &load.chunks).flatten().count();
+    run.unread.store(unread as u64, Ordering::Relaxed);
+    if unread == 0 {
+        run.chunks.release().await?;
+    }
     load::tell_planned(run);
     run.second_try.open();
     lanes::run(run, Schedule::new(&loads, &run.unfinished(tasks))).await?;
@@ -232,12 +239,16 @@ impl Run {
         locked(&self.readings).get(table).copied().unwrap_or_default()
     }
 
-    /// A chunk was loaded: of a copy, only now it is known what it holds.
-    fn note(&self, place: Place, reading: Reading) {
+    /// A chunk was loaded: of a copy, only now it is known what it holds. Behind the last one the source may go.
+    async fn note(&self, place: Place, reading: Reading) -> Result<()> {
         if self.chunks.known(place).is_none()
             && let Some(sum) = locked(&self.readings).get_mut(place.0)
         {
             sum.add(reading);
+        }
+        match self.unread.fetch_sub(1, Ordering::Relaxed) {
+            1 => self.chunks.release().await,
+            _ => Ok(()),
         }
     }
 

@@ -391,6 +391,7 @@ impl Prepared {
             spoiled: Mutex::default(),
             occupied: self.occupied,
             second_try: SecondTry::default(),
+            unread: AtomicU64::new(0),
             applied: AtomicU64::new(0),
             done,
         };

@@ -205,22 +205,16 @@ impl Renewal<'_> {
 
     /// The statements that make room for tables that have changed, and the entries they undo.
     fn undo(&self, changed: &BTreeSet<usize>, kept: &[(u32, Entered)]) -> (Vec<String>, BTreeSet<u32>) {
-        let mut undone = BTreeSet::new();
-        let is_kept: BTreeSet<u32> = kept.iter().map(|(id, _)| *id).collect();
-        let mut statements = Vec::new();
         if changed.is_empty() {
-            return (statements, undone);
+            return (Vec::new(), BTreeSet::new());
         }
-        for entry in self.entries.iter().rev().filter(|entry| is_kept.contains(&entry.id)) {
-            // Contents and statistics of what is loaded again are made again.
-            if matches!(entry.kind, EntryKind::Refresh | EntryKind::Statistics) {
-                undone.insert(entry.id);
-            }
-            if entry.kind == EntryKind::Create && IN_THE_WAY.contains(&entry.desc.as_str()) {
-                undone.insert(entry.id);
-                statements.extend(entry.drop.clone());
-            }
-        }
+        let mut undone = self.in_the_way(kept);
+        let creates = |entry: &&Entry| undone.contains(&entry.id) && entry.kind == EntryKind::Create;
+        let mut statements: Vec<String> =
+            self.entries.iter().rev().filter(creates).filter_map(|entry| entry.drop.clone()).collect();
+        // Contents and statistics of what is loaded again are made again.
+        let is_made_of_rows = |entry: &&Entry| matches!(entry.kind, EntryKind::Refresh | EntryKind::Statistics);
+        undone.extend(self.entries.iter().filter(is_made_of_rows).map(|entry| entry.id));
         let is_table = |table: &&TableData| table.kind == DataKind::Table;
         let tables = changed.iter().map(|table| &self.cargo.contents.tables[*table]).filter(is_table);
         let tables: Vec<String> =
@@ -229,6 +223,27 @@ impl Renewal<'_> {
             statements.push(format!("TRUNCATE {}", tables.join(", ")));
         }
         (statements, undone)
+    }
+
+    /// Kept entries that are in the way, and what hangs on them, comments for instance.
+    fn in_the_way(&self, kept: &[(u32, Entered)]) -> BTreeSet<u32> {
+        let is_kept: BTreeSet<u32> = kept.iter().map(|(id, _)| *id).collect();
+        let mut found: BTreeSet<u32> = BTreeSet::new();
+        let mut objects = BTreeSet::new();
+        // In order, so that nothing comes before what it depends on.
+        for entry in self.entries.iter().filter(|entry| is_kept.contains(&entry.id)) {
+            let itself = entry.kind == EntryKind::Create && IN_THE_WAY.contains(&entry.desc.as_str());
+            let says = matches!(entry.kind, EntryKind::Comment | EntryKind::SecurityLabel);
+            let about_one = says && entry.object.is_some_and(|object| objects.contains(&object));
+            // The table of ROW SECURITY stays, and so does what is said of it.
+            if itself && entry.desc != "ROW SECURITY" {
+                objects.extend(entry.object);
+            }
+            if itself || about_one || entry.depends.iter().any(|id| found.contains(id)) {
+                found.insert(entry.id);
+            }
+        }
+        found
     }
 
     fn losses_of(&self, undone: &BTreeSet<u32>) -> Vec<Lost> {
