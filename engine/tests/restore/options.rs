@@ -128,3 +128,56 @@ async fn too_many_lanes_for_the_memory_are_refused_before_anything() {
     let error = place.restore(&dump, "postgresql://nobody@127.0.0.1:1/x", &jobs(60)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
 }
+
+/// A schema without anything in it is nothing to collide with: it is taken over, with owner and privileges.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_schema_is_no_content() {
+    let cluster = Cluster::shared(18);
+    let source = sample(cluster, "source");
+    let role = cluster.role("keeper", "");
+    source.execute(&format!("ALTER SCHEMA shop OWNER TO {}; COMMENT ON SCHEMA shop IS 'sells'", role.name()));
+    let place = Place::new().await;
+    let dump = place.dump(&source.url()).await;
+    let target = cluster.database("target");
+    target.execute("CREATE SCHEMA shop");
+    let one = filtered(|options| options.filters.tables = vec!["shop.nothing".into()]);
+    let report = place.restore(&dump, &target.url(), &one).await.unwrap();
+    assert_eq!((report.losses, target.value("SELECT count(*) FROM shop.nothing").as_str()), (Vec::new(), "10"));
+    let error = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap_err();
+    assert!(error.what().contains("is not empty: it has shop.nothing"), "{error}");
+    target.execute("DROP TABLE shop.nothing");
+    let report = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap();
+    assert!(report.losses.is_empty(), "{:?}", report.losses);
+    compare::assert_equal(&source.url(), &target.url(), Scope::All);
+    // Whatever stands in it makes it content, also what is no relation.
+    let target = cluster.database("target");
+    target.execute("CREATE SCHEMA shop; CREATE DOMAIN shop.d AS int");
+    let error = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap_err();
+    assert!(error.what().contains("is not empty: it has schema shop"), "{error}");
+}
+
+/// An invalid index lies where it lay; where that is not, in the default tablespace, and that is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_index_keeps_its_tablespace() {
+    let settings = vec!["allow_in_place_tablespaces = on".to_owned()];
+    let options = pgfreight_fixtures::postgres::Options { settings, ..Default::default() };
+    let cluster = Cluster::start(18, &options);
+    cluster.execute("CREATE TABLESPACE \"fast one\" LOCATION ''");
+    let (source, target) = (cluster.database("source"), cluster.database("target"));
+    source.execute("CREATE TABLE twice (a int); INSERT INTO twice VALUES (1), (1)");
+    let failing = "CREATE UNIQUE INDEX CONCURRENTLY never ON twice (a) TABLESPACE \"fast one\"";
+    source.client().await.batch_execute(failing).await.unwrap_err();
+    let place = Place::new().await;
+    let dump = place.dump(&source.url()).await;
+    let report = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap();
+    assert!(report.losses.is_empty(), "{:?}", report.losses);
+    let question = "SELECT indisvalid, spcname FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+                      LEFT JOIN pg_tablespace t ON t.oid = reltablespace WHERE relname = 'never'";
+    assert_eq!(target.rows(question), source.rows(question));
+    assert_eq!(target.rows(question)[0][1].as_deref(), Some("fast one"));
+    let target = Cluster::shared(18).database("target");
+    let report = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap();
+    let lost: Vec<String> = report.losses.iter().map(|loss| format!("{} {}", loss.class, loss.reason)).collect();
+    assert_eq!(lost, ["TABLESPACE tablespace fast one is not on the target: the default one is used"]);
+    assert_eq!(target.rows(question), [[Some("f".to_owned()), None]]);
+}

@@ -20,6 +20,7 @@ mod database;
 mod globals;
 mod lanes;
 mod load;
+mod members;
 mod prepare;
 mod second_try;
 mod serial;
@@ -149,6 +150,10 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             }
             Stage::Keys => problems = keys(run, tasks).await?,
             _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
+            Stage::Before => {
+                serial.entries(&run.unfinished(tasks)).await?;
+                members::name_missing(run, serial.lane().await?).await?;
+            }
             _ => serial.entries(&run.unfinished(tasks)).await?,
         }
     }
