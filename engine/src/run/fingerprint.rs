@@ -95,7 +95,7 @@ pub async fn compare(
     around: &Surroundings,
 ) -> Result<Vec<Comparison>> {
     let (holder, reader) = Holder::open(options).await?;
-    let jobs = divide(&reader, &tables, holder.version().major() >= 14).await?;
+    let jobs = divide(&reader, &tables).await?;
     drop(reader);
     let readers = Arc::new(Readers {
         sums: Mutex::new(tables.iter().map(|_| Ok(Reading::default())).collect()),
@@ -126,18 +126,14 @@ pub async fn compare(
 }
 
 /// Cuts tables into spans by their size in that database; everything that cannot be cut is read whole.
-async fn divide(
-    reader: &crate::source::reader::CatalogReader,
-    tables: &[TableData],
-    ranges: bool,
-) -> Result<VecDeque<Job>> {
+async fn divide(reader: &crate::source::reader::CatalogReader, tables: &[TableData]) -> Result<VecDeque<Job>> {
     let names: Vec<(&str, &str)> = tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).collect();
     let sizes = facts::sizes(reader.client(), &names).await?;
     let mut jobs = VecDeque::new();
     for (index, table) in tables.iter().enumerate() {
         let blocks = sizes.get(index).copied().flatten().unwrap_or(0);
         let step = u32::try_from(CHUNK_TARGET / 8192).unwrap_or(8192);
-        let whole = !ranges || table.condition.is_some() || table.kind == DataKind::LargeObjects;
+        let whole = table.condition.is_some() || table.kind == DataKind::LargeObjects;
         let mut from = 0;
         while !whole && u64::from(from) + u64::from(step) < blocks {
             jobs.push_back(Job { table: index, span: Span { from, to: Some(from + step) } });
