@@ -51,7 +51,7 @@ use crate::limits::{LANES_MAX, SNAPSHOT_ATTEMPTS};
 use crate::plan::dump_plan::DumpPlan;
 use crate::plan::select::Selection;
 use crate::seal::{Encryption, SealSpec};
-use crate::source::holder::Holder;
+use crate::source::holder::{Holder, news_of};
 use crate::source::lane::LaneOptions;
 use crate::source::reader::CatalogReader;
 use crate::store::Repository;
@@ -177,6 +177,9 @@ impl Run<'_> {
             version: holder.version().to_string(),
             database: self.lanes.connect.database().to_owned(),
         });
+        if let Some(message) = news_of(holder.version()) {
+            self.around.news.tell(Event::Warning { message });
+        }
         let surveyed = match stoppable(self.around, Box::pin(self.survey(&holder, &reader, known))).await {
             Ok(surveyed) => surveyed,
             Err(error) => {
@@ -220,15 +223,22 @@ impl Run<'_> {
         let mut catalog = introspect::read(reader.client()).await?;
         if self.options.globals {
             let features = introspect::Features::of(holder.version());
-            catalog.globals =
-                Some(introspect::globals::read(reader.client(), &features, self.options.role_passwords).await?);
+            catalog.globals = Some(
+                introspect::globals::read(
+                    &introspect::Client::of(reader.client()),
+                    &features,
+                    self.options.role_passwords,
+                )
+                .await?,
+            );
         }
         let mut filters = self.options.filters.clone();
         filters.search_path = holder.search_path().to_vec();
         let selection = Selection::of(&catalog, &filters)?;
         if selection.statistics {
             let features = Features::of(catalog.server.version);
-            catalog.planner_statistics = introspect::planner_statistics::read(reader.client(), &features).await?;
+            catalog.planner_statistics =
+                introspect::planner_statistics::read(&introspect::Client::of(reader.client()), &features).await?;
         }
         self.tell_dangling(&selection);
         self.phase("lock");

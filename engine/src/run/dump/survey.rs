@@ -30,9 +30,6 @@ use crate::source::reader::CatalogReader;
 /// Heap page size that ctids count in; every supported build we know uses it, and facts are in bytes anyway.
 const BLOCK: u64 = 8192;
 
-/// First major with TID range scans; older servers read a whole table for every range.
-const TID_RANGE_SCAN: u32 = 14;
-
 /// What the catalogs gave and what of it is carried.
 pub struct Surveyed {
     /// The selected part of the schema.
@@ -84,9 +81,11 @@ impl Survey<'_> {
             }
             return Err(error);
         }
-        let tables = facts::tables(self.reader.client(), &oids).await?;
+        let mut tables = facts::tables(self.reader.client(), &oids).await?;
         self.refuse(&tables)?;
         let types = facts::types(self.reader.client()).await?;
+        // A column whose type was removed by force has no text and no binary form; introspection has named it.
+        tables.iter_mut().for_each(|table| table.columns.retain(|column| types.contains_key(&column.type_oid)));
         let conditions = self.conditions();
         let mut planned = Vec::with_capacity(tables.len() + 1);
         for table in &tables {
@@ -145,8 +144,7 @@ impl Survey<'_> {
         let bytes = table.heap_bytes + table.toast_bytes;
         let tag = (self.tag)(&table.schema, &table.name);
         let blocks = u32::try_from(table.heap_bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
-        let splittable =
-            table.heap && table.kind == 'r' && condition.is_none() && self.holder.version().major() >= TID_RANGE_SCAN;
+        let splittable = table.heap && table.kind == 'r' && condition.is_none();
         let remembered = self.known.grids.get(&tag).copied();
         let (spans, memory) = if splittable {
             let memory = grid::choose(TableSize { blocks, bytes }, self.options.chunk_target, remembered);
