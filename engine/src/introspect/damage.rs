@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::client::{Client, Damage};
+use super::client::{Client, Damage, contradiction};
 use super::depend::Dangling;
 use crate::catalog::typ::Type;
 use crate::catalog::{Body, Class, Object, ObjectId, Unsupported};
@@ -12,13 +12,9 @@ use crate::sql::qualified;
 pub(super) fn reason(oid: u32, damage: &[Damage]) -> Option<String> {
     let oid = oid.to_string();
     damage.iter().find_map(|damage| match damage {
-        Damage::Row { key, reason } if *key == oid => Some(told(reason)),
+        Damage::Row { key, reason } if *key == oid => Some(reason.clone()),
         _ => None,
     })
-}
-
-fn told(reason: &str) -> String {
-    format!("the catalogs contradict themselves: {reason}; look the number up in pg_depend, and drop what needs it")
 }
 
 /// Takes out of the model what belongs to objects that were left out.
@@ -75,14 +71,14 @@ pub(super) fn tell(
                 unsupported.push(Unsupported {
                     class: "column".to_owned(),
                     name: format!("{}.{}", name(table), crate::sql::quote_ident(column)),
-                    reason: Some(told("its type is gone")),
+                    reason: Some(contradiction("its type is gone")),
                 });
             }
             Damage::Row { key, .. } if key.parse().is_ok_and(|oid| counted.contains(&oid)) => {}
             Damage::Row { key, reason } => unsupported.push(Unsupported {
                 class: "row of the catalogs".to_owned(),
                 name: key.clone(),
-                reason: Some(told(reason)),
+                reason: Some(reason.clone()),
             }),
         }
     }
@@ -91,7 +87,7 @@ pub(super) fn tell(
         unsupported.push(Unsupported {
             class: format!("{:?}", object.id.class).to_lowercase(),
             name: name(object),
-            reason: Some(told(&format!("it needs row {} of {}, which is gone", found.oid, found.catalog))),
+            reason: Some(contradiction(&format!("it needs row {} of {}, which is gone", found.oid, found.catalog))),
         });
     }
     unsupported.sort();

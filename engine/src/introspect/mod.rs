@@ -59,13 +59,12 @@ pub use features::{Feature, Features};
 ///
 /// What a damaged catalog does not say is left out and named among the unsupported.
 pub async fn read(client: &tokio_postgres::Client) -> Result<Catalog, IntrospectError> {
-    client.batch_execute("SAVEPOINT catalogs").await?;
-    match whole(&Client::of(client)).await {
-        Err(IntrospectError::Query(error)) if client::may_be_damage(&error) => {
-            client.batch_execute("ROLLBACK TO SAVEPOINT catalogs").await?;
-            whole(&Client::careful(client)).await
+    let mut client = Client::begin(client).await?;
+    loop {
+        match Box::pin(whole(&client)).await {
+            Ok(catalog) => return Ok(catalog),
+            Err(error) => client.take_care(error).await?,
         }
-        read => read,
     }
 }
 

@@ -33,8 +33,21 @@ struct ColumnRow {
     values: BTreeMap<String, String>,
 }
 
-/// Reads the statistics of every relation that has some, by OID.
-pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<PlannerStatistics>, IntrospectError> {
+/// Reads the statistics of every relation that has some, by OID; in a damaged catalog, of those the server can speak of.
+pub async fn read(
+    client: &tokio_postgres::Client,
+    features: &Features,
+) -> Result<Vec<PlannerStatistics>, IntrospectError> {
+    let mut client = Client::begin(client).await?;
+    loop {
+        match whole(&client, features).await {
+            Ok(statistics) => return Ok(statistics),
+            Err(error) => client.take_care(error).await?,
+        }
+    }
+}
+
+async fn whole(client: &Client<'_>, features: &Features) -> Result<Vec<PlannerStatistics>, IntrospectError> {
     let mut columns: HashMap<u32, Vec<ColumnStatistics>> = HashMap::new();
     for row in rows::<ColumnRow>(client, "statistics of columns", &columns_query(features)).await? {
         let ColumnRow { oid, column, number, inherited, values } = row;

@@ -64,7 +64,8 @@ async fn what_a_missing_type_takes_with_it_is_named_and_all_else_is_carried() {
              CREATE FUNCTION s.takes(s.mood) RETURNS int LANGUAGE sql AS 'SELECT 1';
              CREATE FUNCTION s.free(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
              CREATE TABLE s.checked (a int CHECK (s.free(a) = 1), b text CHECK (b::s.mood <> 'c'));
-             INSERT INTO s.checked VALUES (1, 'a'); CREATE TYPE s.pair AS (a int, b s.mood)",
+             INSERT INTO s.checked VALUES (1, 'a'); CREATE TYPE s.pair AS (a int, b s.mood);
+             ANALYZE",
         );
         by_force(&source, "DELETE FROM pg_type WHERE typname = 'mood'");
         let depot = Depot::new().await;

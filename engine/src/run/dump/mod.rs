@@ -237,8 +237,7 @@ impl Run<'_> {
         let selection = Selection::of(&catalog, &filters)?;
         if selection.statistics {
             let features = Features::of(catalog.server.version);
-            catalog.planner_statistics =
-                introspect::planner_statistics::read(&introspect::Client::of(reader.client()), &features).await?;
+            catalog.planner_statistics = introspect::planner_statistics::read(reader.client(), &features).await?;
         }
         self.tell_dangling(&selection);
         self.phase("lock");

@@ -40,7 +40,9 @@ pub(super) async fn is_done(
     let how = DiffOptions { jobs: options.jobs, ..DiffOptions::default() };
     match Box::pin(diff::database(dump, &database, &how, around)).await {
         Ok(report) => Ok(!report.differs() && report.is_complete()),
-        Err(error) if error.kind() == Kind::Cancelled => Err(error),
+        Err(error) if error.kind() == Kind::Cancelled => {
+            Err(error.hint("Nothing was changed: run the same command again to compare again."))
+        }
         // Then the target is refused for what it has, whatever kept us from comparing it.
         Err(_) => Ok(false),
     }
