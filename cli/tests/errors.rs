@@ -1,5 +1,7 @@
 //! Refusals: exit codes, form, and what must not be in them.
 
+use pgfreight_fixtures::postgres::{Cluster, Options};
+
 use crate::program::Home;
 
 #[test]
@@ -82,4 +84,42 @@ fn quiet_runs_say_nothing_but_errors() {
     let made = home.run(&["init", "--repo", "repo", "-r", &recipient, "--quiet"]).expect(0);
     assert!(made.out.is_empty() && made.err.is_empty(), "{}{}", made.out, made.err);
     assert!(!home.run(&["init", "--repo", "repo", "-r", &recipient, "--quiet"]).expect(2).err.is_empty());
+}
+
+/// A damaged catalog, and a body that the target does not compile: exit 3, each thing by name with its statement and what to do,
+/// all else there; with `-e` the first refusal is the end.
+#[test]
+fn what_cannot_be_carried_is_named_and_the_rest_is() {
+    // A server of its own: its catalogs are damaged.
+    let cluster = Cluster::start(18, &Options::default());
+    let (home, source) = (Home::new(), cluster.database("cli_damaged"));
+    source.execute(
+        "CREATE TYPE mood AS ENUM ('a'); CREATE TABLE t (a int, m mood); INSERT INTO t VALUES (1, 'a');
+         CREATE FUNCTION takes(mood) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE INDEX by_mood ON t (m);
+         CREATE FUNCTION newer() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT casefold('A'); END;
+         SET allow_system_table_mods = on; DELETE FROM pg_type WHERE typname = 'mood'",
+    );
+    home.run(&["init", "--repo", "repo", "--no-encryption"]).expect(0);
+    let dump = home.run(&["dump", "-d", &source.url(), "--repo", "repo"]).expect(3);
+    for expected in
+        ["column public.t.m: ", "index public.by_mood: ", "function public.takes: ", "cache lookup failed for type"]
+    {
+        assert!(dump.out.contains(expected), "{expected}: {}", dump.out);
+    }
+    let target = Cluster::shared(15).database("cli_damaged");
+    let url = target.url();
+    let restore = ["restore", "--repo", "repo", "--allow-unsigned", "-d", &url];
+    let text = home.run(&restore).expect(3).out;
+    let line = text.lines().find(|line| line.contains("FUNCTION public.newer(): ")).unwrap_or_else(|| panic!("{text}"));
+    for expected in ["casefold", "in: CREATE FUNCTION public.newer()", "does not compile on the target"] {
+        assert!(line.contains(expected), "{expected}: {line}");
+    }
+    assert_eq!(target.value("SELECT a FROM t"), "1");
+    target.execute("DROP TABLE t");
+    let refused = home.run(&[&restore[..], &["-e"]].concat()).expect(11);
+    assert!(
+        refused.err.contains("error: FUNCTION public.newer()") && refused.err.contains("hint: It does not compile"),
+        "{}",
+        refused.err
+    );
 }

@@ -63,3 +63,26 @@ fn a_second_signal_stops_at_once() {
     let _ = Command::new("/bin/kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
     assert_eq!(child.wait().expect("ends").code(), Some(130));
 }
+
+/// A restore that is repeated after its end compares; stopped then, it is stopped, and not refused for what the target has.
+#[test]
+fn a_restore_stopped_while_it_compares_is_cancelled() {
+    let cluster = Cluster::shared(18);
+    let home = Home::new();
+    let (source, target) = (cluster.database("cli_stop_compare"), cluster.database("cli_stop_compare_target"));
+    source.execute(ROWS);
+    home.run(&["init", "--repo", "repo", "--no-encryption"]).expect(0);
+    home.run(&["dump", "-d", &source.url(), "--repo", "repo"]).expect(0);
+    let url = target.url();
+    let restore = ["restore", "--repo", "repo", "--allow-unsigned", "-d", &url, "-j", "1", "--json"];
+    home.run(&restore).expect(0);
+    let mut command = home.command(&restore);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    let mut events = BufReader::new(child.stdout.take().expect("piped")).lines();
+    assert!(events.by_ref().map_while(Result::ok).any(|line| line.contains("comparing both")));
+    signal(&child, "INT");
+    let last = events.map_while(Result::ok).last().unwrap_or_default();
+    assert_eq!(child.wait().expect("ends").code(), Some(130), "{last}");
+    assert!(last.contains("\"cancelled\"") && last.contains("\"hint\""), "{last}");
+    home.run(&restore).expect(0);
+}

@@ -45,7 +45,7 @@ pub struct TargetArgs {
     /// Drop each object before creating it
     #[arg(short = 'c', long)]
     pub clean: bool,
-    /// With --clean: do not mind objects that are not there
+    /// Taken for pg_restore's sake: what is missing is never minded
     #[arg(long, requires = "clean")]
     pub if_exists: bool,
     /// Create the database first; -d names one to connect to meanwhile

@@ -28,12 +28,17 @@ macro_rules! features {
     };
 }
 
+/// The oldest major that is read and written.
+pub const OLDEST_MAJOR: u32 = 14;
+/// The newest major this table knows. A newer server is taken for one of these: what it has besides is named by the census.
+pub const NEWEST_MAJOR: u32 = 18;
+
 features! {
     /// `public` belongs to `pg_database_owner`, and nobody else may create in it.
     PublicSchemaClosed = 15,
     /// `two_phase` and `disable_on_error` of subscriptions.
     SubscriptionOptions15 = 15,
-    /// Databases may sort by an ICU locale.
+    /// Databases may sort by an ICU locale; it and those of collations stand in columns of their own (`…iculocale`).
     DatabaseIcuLocale = 15,
     /// `UNIQUE NULLS NOT DISTINCT`.
     NullsNotDistinct = 15,
@@ -69,7 +74,7 @@ features! {
     ShortViewColumns = 16,
     /// `NOT NULL` of a domain is a constraint with a name.
     DomainNotNullConstraints = 17,
-    /// The locale provider `builtin`.
+    /// The locale provider `builtin`; `datlocale` and `colllocale` hold its locale and ICU's.
     BuiltinLocaleProvider = 17,
     /// `failover` of subscriptions.
     SubscriptionFailover = 17,
@@ -114,6 +119,11 @@ impl Features {
         self.version
     }
 
+    /// What a query says for something that only servers from some major on have: one text per shape, chosen by the table.
+    pub const fn either<'a>(&self, feature: Feature, present: &'a str, absent: &'a str) -> &'a str {
+        if self.has(feature) { present } else { absent }
+    }
+
     /// Whether the server has it.
     pub const fn has(&self, feature: Feature) -> bool {
         self.version.major() >= feature.since()
@@ -128,5 +138,12 @@ mod tests {
     fn features_begin_with_their_major() {
         let has = |version| Features::of(ServerVersion(version)).has(Feature::NotNullConstraints);
         assert_eq!([has(170_009), has(180_000), has(190_001)], [false, true, true]);
+    }
+
+    #[test]
+    fn texts_follow_the_table() {
+        let locale =
+            |version| Features::of(ServerVersion(version)).either(Feature::BuiltinLocaleProvider, "new", "old");
+        assert_eq!([locale(160_001), locale(170_000)], ["old", "new"]);
     }
 }

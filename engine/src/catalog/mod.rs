@@ -230,13 +230,16 @@ fn is_zero(number: &i32) -> bool {
     *number == 0
 }
 
-/// A user-made object of a class this version does not carry (promise 10).
+/// A user-made object that is not carried (promise 10): of a class this version does not know, or damaged.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Unsupported {
     /// Class as a person calls it, e.g. `text search parser`.
     pub class: String,
     /// Qualified name or identity.
     pub name: String,
+    /// Why it is not carried, if not for its class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A whole database's schema at one moment, objects in a deterministic order (class, schema, name, parent).

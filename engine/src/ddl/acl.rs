@@ -198,6 +198,28 @@ pub(super) fn difference<'a>(initial: &'a [AclItem], current: &'a [AclItem]) -> 
     changes
 }
 
+/// The roles (or PUBLIC) whose MAINTAIN an older target (before 17) cannot write down, the owner's too: there an owner may
+/// maintain what is his in any case, but a later upgrade would not find the privilege again. Where it is part of ALL, the
+/// older server's ALL stands for it, as it does in a script of `pg_dump`.
+pub(super) fn unknown_maintain<'a>(
+    current: &'a [AclItem],
+    all: &'a [&str],
+    cx: &Context<'_>,
+) -> impl Iterator<Item = &'a str> {
+    let lost = move |group: &Group<'a>| {
+        let maintain = group.items.iter().find(|item| item.privilege == "MAINTAIN");
+        let like_it = |name: &&str| {
+            group
+                .items
+                .iter()
+                .any(|item| item.privilege == *name && maintain.is_some_and(|m| m.grantable == item.grantable))
+        };
+        maintain.is_some() && !all.iter().all(like_it)
+    };
+    let groups = if cx.has(Feature::MaintainPrivilege) { Vec::new() } else { groups(current) };
+    groups.into_iter().filter(lost).map(|group| group.grantee.unwrap_or("PUBLIC"))
+}
+
 impl Change<'_> {
     /// `GRANT … ON … TO …`: the privileges as given, `on` with its key word.
     pub(super) fn statement(&self, privileges: &str, on: &str) -> String {
@@ -218,8 +240,11 @@ impl Scope<'_> {
         let maintain = cx.has(Feature::MaintainPrivilege)
             || initial.iter().chain(current).any(|item| item.privilege == "MAINTAIN");
         let all = all_privileges(self.word, self.column.is_some(), maintain);
+        let unknown =
+            unknown_maintain(current, &all, cx).map(|role| format!("privilege MAINTAIN on {} for {role}", self.on));
+        draft.losses.extend(unknown);
         for change in difference(initial, current) {
-            let Some(privileges) = self.privileges(&change, &all, draft, cx) else { continue };
+            let Some(privileges) = self.privileges(&change, &all, cx) else { continue };
             let statement = change.statement(&privileges, &format!("{} {}", self.word, self.on));
             if change.grantor == self.owner {
                 draft.create.push(statement);
@@ -232,19 +257,13 @@ impl Scope<'_> {
     }
 
     /// `ALL`, or the privileges the target knows; `None` if it knows none of them.
-    fn privileges(&self, change: &Change<'_>, all: &[&str], draft: &mut Draft, cx: &Context<'_>) -> Option<String> {
+    fn privileges(&self, change: &Change<'_>, all: &[&str], cx: &Context<'_>) -> Option<String> {
         let column = self.column.map(|column| format!("({})", quote_ident(column))).unwrap_or_default();
         if all.iter().all(|privilege| change.privileges.contains(privilege)) {
             return Some(format!("ALL{column}"));
         }
-        let mut known = change.privileges.clone();
-        if !cx.has(Feature::MaintainPrivilege) && known.contains(&"MAINTAIN") {
-            known.retain(|privilege| *privilege != "MAINTAIN");
-            if !change.revoke {
-                let grantee = change.grantee.unwrap_or("PUBLIC");
-                draft.losses.push(format!("privilege MAINTAIN on {} for {grantee}", self.on));
-            }
-        }
+        let known = change.privileges.iter().filter(|name| **name != "MAINTAIN" || cx.has(Feature::MaintainPrivilege));
+        let known: Vec<_> = known.collect();
         let known = known.iter().map(|privilege| format!("{privilege}{column}")).collect::<Vec<_>>();
         (!known.is_empty()).then(|| known.join(", "))
     }
@@ -351,6 +370,13 @@ mod tests {
         let (create, losses) = run(16);
         assert_eq!(create, ["GRANT SELECT ON TABLE s.t TO w", "GRANT ALL ON TABLE s.t TO x"]);
         assert_eq!(losses, ["privilege MAINTAIN on s.t for r", "privilege MAINTAIN on s.t for w"]);
+        // The owner's own, once his rights are no longer all there are.
+        current.retain(|item| item.grantee.as_deref() == Some("o") && item.privilege != "TRUNCATE");
+        let mut draft = Draft::new(&schema("s", "o", Acl::default()), "ACL", Section::PostData);
+        let features = Features::of(ServerVersion::from_major(15));
+        scope.change(&initial, &current, &mut draft, &Context::of(&[], features, HashSet::new()));
+        assert_eq!(draft.create, ["REVOKE TRUNCATE ON TABLE s.t FROM o"]);
+        assert_eq!(draft.losses, ["privilege MAINTAIN on s.t for o"]);
     }
 
     #[test]

@@ -203,10 +203,20 @@ fn not_null_clause(
 
 /// A not-null constraint that an inheritance child declares on a column it does not list (18).
 pub(super) fn unlisted_not_null(column: &Column, cx: &Context<'_>) -> Option<String> {
-    let not_null = column.not_null.as_ref().filter(|n| n.local && is_plain_not_null(column, n, cx))?;
+    let not_null = declared(column, cx)?;
     let given = not_null.name.as_deref().filter(|_| cx.has(Feature::NotNullConstraints))?;
     let rest = if not_null.no_inherit { " NO INHERIT" } else { "" };
     Some(format!("CONSTRAINT {} NOT NULL {}{rest}", quote_ident(given), quote_ident(&column.name)))
+}
+
+/// The name that such a constraint loses on older targets; it is gone even if it is the one the server would give, because
+/// there the child has nothing of its own.
+pub(super) fn unlisted_name<'a>(column: &'a Column, cx: &Context<'_>) -> Option<&'a str> {
+    declared(column, cx)?.name.as_deref().filter(|_| !cx.has(Feature::NotNullConstraints))
+}
+
+fn declared<'a>(column: &'a Column, cx: &Context<'_>) -> Option<&'a NotNull> {
+    column.not_null.as_ref().filter(|not_null| not_null.local && is_plain_not_null(column, not_null, cx))
 }
 
 /// Where a column that an inheritance child does not list differs from what it inherits.
@@ -226,7 +236,7 @@ pub(super) fn differences(table: &Object, column: &Column, above: &Above<'_>, cx
         say(format!("OPTIONS ({})", fdw_options(&column.fdw_options)));
     }
     match &column.not_null {
-        Some(own) if own.local && is_plain_not_null(column, own, cx) && unlisted_not_null(column, cx).is_none() => {
+        Some(_) if declared(column, cx).is_some() && unlisted_not_null(column, cx).is_none() => {
             say("SET NOT NULL".to_owned());
         }
         None if above.not_null() && !cx.has(Feature::NotNullConstraints) => say("DROP NOT NULL".to_owned()),

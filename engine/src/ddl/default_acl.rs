@@ -1,6 +1,6 @@
 //! Default privileges: `ALTER DEFAULT PRIVILEGES`, after everything they could act on.
 
-use super::acl::difference;
+use super::acl::{difference, unknown_maintain};
 use super::draft::{Context, Draft};
 use super::{EntryKind, Section};
 use crate::catalog::default_acl::DefaultAcl;
@@ -23,10 +23,14 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     let schema = object.schema.as_deref().map(|schema| format!(" IN SCHEMA {}", quote_ident(schema)));
     let prefix = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {role}{}", schema.unwrap_or_default());
     let maintain = acl.initial.iter().chain(&acl.current).any(|item| item.privilege == "MAINTAIN");
+    let with_maintain: Vec<&str> = all.iter().copied().chain(["MAINTAIN"]).collect();
+    let unknown = unknown_maintain(&acl.current, &with_maintain, cx);
+    let losses: Vec<_> = unknown.map(|role| format!("privilege MAINTAIN for {role} in {}", draft.name)).collect();
+    draft.losses.extend(losses);
     for change in difference(&acl.initial, &acl.current) {
         let has = |privilege: &&str| change.privileges.contains(privilege);
         let whole = all.iter().all(has) && (!maintain || has(&"MAINTAIN") || word != "TABLES");
-        let privileges = if whole { "ALL".to_owned() } else { known(&change.privileges, &mut draft, cx).join(", ") };
+        let privileges = if whole { "ALL".to_owned() } else { known(&change.privileges, cx).join(", ") };
         if !privileges.is_empty() {
             draft.create.push(format!("{prefix} {}", change.statement(&privileges, word)));
         }
@@ -51,13 +55,9 @@ fn kind(body: &DefaultAcl) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-fn known<'a>(privileges: &[&'a str], draft: &mut Draft, cx: &Context<'_>) -> Vec<&'a str> {
+fn known<'a>(privileges: &[&'a str], cx: &Context<'_>) -> Vec<&'a str> {
     let has = |privilege: &&&str| **privilege != "MAINTAIN" || cx.has(Feature::MaintainPrivilege);
-    let known: Vec<&str> = privileges.iter().filter(has).copied().collect();
-    if known.len() < privileges.len() {
-        draft.losses.push(format!("privilege MAINTAIN in {}", draft.name));
-    }
-    known
+    privileges.iter().filter(has).copied().collect()
 }
 
 #[cfg(test)]

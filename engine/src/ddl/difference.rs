@@ -344,7 +344,7 @@ mod tests {
         assert!(found.differences.iter().all(|difference| difference.change == Change::Added), "{found:?}");
         assert_eq!((found.compared, found.differences.len()), (2, 2), "{found:?}");
         let mut strange = full.clone();
-        strange.unsupported.push(Unsupported { class: "hologram".into(), name: "h".into() });
+        strange.unsupported.push(Unsupported { class: "hologram".into(), name: "h".into(), reason: None });
         assert_eq!(told(&full, &strange), [(Change::Added, "HOLOGRAM h".to_owned())]);
     }
 }

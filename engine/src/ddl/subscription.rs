@@ -25,9 +25,13 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
         if since(name).is_none_or(|feature| cx.has(feature)) {
             options.push(format!("{name} = {value}"));
         } else if name != "run_as_owner" {
-            // Servers without that option run everything as the owner.
             draft.losses.push(format!("option {name} of subscription {}", object.name));
         }
+    }
+    // Servers without that option apply everything as the subscription's owner.
+    let as_owner = subscription.options.iter().any(|(name, value)| name == "run_as_owner" && value == "true");
+    if !as_owner && !cx.has(Feature::SubscriptionOptions16) {
+        draft.losses.push(format!("subscription {} applies changes as its owner", object.name));
     }
     draft.create.push(format!(
         "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH ({})",
@@ -76,6 +80,12 @@ mod tests {
         assert_eq!((new.secret, new.losses.len()), (true, 0));
         let old = drafts(&objects, 0, 15, entries).remove(0);
         assert_eq!(old.create, [format!("{head}, streaming = on)")]);
-        assert_eq!(old.losses.len(), 3);
+        let expected = [
+            "parallel streaming of subscription S",
+            "option origin of subscription S",
+            "option failover of subscription S",
+            "subscription S applies changes as its owner",
+        ];
+        assert_eq!(old.losses, expected);
     }
 }

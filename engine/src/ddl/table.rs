@@ -267,7 +267,11 @@ fn elements(
             _ if shape.lists(object, column, &above, cx) => {
                 Some(column::definition(object, column, &above, cx, losses))
             }
-            _ => column::unlisted_not_null(column, cx),
+            _ => {
+                let lost = |name: &str| format!("name {name} of the not-null constraint on column {}", column.name);
+                losses.extend(column::unlisted_name(column, cx).map(lost));
+                column::unlisted_not_null(column, cx)
+            }
         });
     }
     elements.extend(constraint::inline(object, table.partition_bound.is_some(), cx));

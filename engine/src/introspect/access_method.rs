@@ -1,11 +1,10 @@
 //! Access methods: `pg_am`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, function};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::access_method::AccessMethod;
 use crate::catalog::{Body, Class, Object};
 
@@ -16,7 +15,7 @@ struct Row {
 }
 
 /// Reads all access methods that `initdb` did not make.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT a.oid::int8 AS oid, NULL AS schema, a.amname AS name, a.amtype AS kind, {} AS handler
            FROM pg_catalog.pg_am a WHERE a.oid >= 16384 ORDER BY a.amname",

@@ -5,10 +5,9 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::system::System;
 use crate::catalog::{Acl, AclItem, Body, Class, Object, ObjectId};
 use crate::ids::Oid;
@@ -66,7 +65,7 @@ struct ColumnRow {
 }
 
 /// Reads the ACLs of user-made objects and of the schema `public`.
-pub async fn read(client: &Client, _features: &Features) -> Result<Acls, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Acls, IntrospectError> {
     let query = GUARDED.iter().map(objects_query).collect::<Vec<_>>().join(" UNION ALL ");
     let mut acls: HashMap<ObjectId, Acl> = HashMap::new();
     for row in rows::<ObjectRow>(client, "privileges", &query).await? {
@@ -150,7 +149,7 @@ struct SystemRow {
 
 /// System objects whose owner or ACL was changed after `initdb`, and constructor functions of range types with an ACL:
 /// nothing creates them, so they come as objects of their own with nothing but that.
-pub async fn system(client: &Client) -> Result<Vec<Object>, IntrospectError> {
+pub async fn system(client: &Client<'_>) -> Result<Vec<Object>, IntrospectError> {
     let mut objects = HashMap::new();
     for query in [system_relations(), system_functions(), system_languages(), system_types(), system_schemas()] {
         for row in rows::<SystemRow>(client, "privileges of system objects", &query).await? {

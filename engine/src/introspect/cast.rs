@@ -1,11 +1,10 @@
 //! Casts: `pg_cast`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, signature};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::cast::Cast;
 use crate::catalog::{Body, Class, Object};
 
@@ -19,7 +18,7 @@ struct Row {
 }
 
 /// Reads all casts but those `initdb` made and those that come with a range type.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT c.oid::int8 AS oid, NULL AS schema,
                 pg_catalog.format_type(c.castsource, NULL) || ' AS ' || pg_catalog.format_type(c.casttarget, NULL)

@@ -8,11 +8,12 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
-use super::IntrospectError;
 use super::census_questions::{self as questions, STANDING};
+use super::client::Damage;
+use super::damage;
 use super::rows::rows;
+use super::{Client, IntrospectError};
 use crate::catalog::census::{Census, rows_of};
 use crate::catalog::{Class, Object, ObjectId, Unsupported};
 use crate::ids::Oid;
@@ -46,6 +47,13 @@ struct StandingRow {
 #[derive(Deserialize)]
 struct IdentityRow {
     number: usize,
+    object: Identity,
+}
+
+/// What `pg_identify_object` gives.
+#[derive(Deserialize)]
+struct Identity {
+    #[serde(rename = "type")]
     class: Option<String>,
     identity: Option<String>,
 }
@@ -55,6 +63,17 @@ struct IdentityRow {
 pub(super) struct Counted {
     census: Census,
     missing: Vec<Missing>,
+}
+
+impl Counted {
+    /// The OIDs of the objects that nobody accounts for: they are going to be named.
+    pub(super) fn missing(&self) -> HashSet<u32> {
+        let oid = |missing: &Missing| match missing {
+            Missing::Object { oid, .. } => Some(*oid),
+            _ => None,
+        };
+        self.missing.iter().filter_map(oid).collect()
+    }
 }
 
 /// Something nobody accounts for.
@@ -69,7 +88,7 @@ enum Missing {
 }
 
 /// Counts, and names what the model lacks, in a deterministic order.
-pub async fn read(client: &Client, objects: &[Object]) -> Result<(Census, Vec<Unsupported>), IntrospectError> {
+pub async fn read(client: &Client<'_>, objects: &[Object]) -> Result<(Census, Vec<Unsupported>), IntrospectError> {
     name(client, ask(client).await?.balance(objects)).await
 }
 
@@ -81,6 +100,12 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// The OIDs of a catalog of objects; none for a catalog that was not counted as one.
+    pub(super) fn oids(&self, catalog: &str) -> Option<HashSet<u32>> {
+        let row = self.objects.iter().find(|row| row.catalog == catalog)?;
+        Some(row.own.iter().chain(&row.parts).chain(&row.temporary).copied().collect())
+    }
+
     /// Holds what was found against the model.
     pub(super) fn balance(&self, objects: &[Object]) -> Counted {
         balance(&self.catalogs, &self.objects, &self.standing, objects)
@@ -88,7 +113,7 @@ impl Found {
 }
 
 /// Counts every row. Two questions besides the list of catalogs, sent at once.
-pub(super) async fn ask(client: &Client) -> Result<Found, IntrospectError> {
+pub(super) async fn ask(client: &Client<'_>) -> Result<Found, IntrospectError> {
     let catalogs = rows::<CatalogRow>(client, "system catalogs", questions::CATALOGS).await?;
     let known = |name: &str| catalogs.iter().any(|row| row.name == name);
     let is_asked = |row: &&CatalogRow| !STANDING.contains(&row.name.as_str()) && is_readable(row);
@@ -198,17 +223,18 @@ impl<'a> Elsewhere<'a> {
 
 /// Asks the server for the names of what is missing. Nothing else may be under way on the client: a class the server
 /// itself does not know makes it refuse the question.
-pub(super) async fn name(client: &Client, counted: Counted) -> Result<(Census, Vec<Unsupported>), IntrospectError> {
+pub(super) async fn name(client: &Client<'_>, counted: Counted) -> Result<(Census, Vec<Unsupported>), IntrospectError> {
     let Counted { census, missing } = counted;
+    let damage = client.damage();
     let identities = identities(client, &missing).await?;
     let mut unsupported: Vec<Unsupported> =
-        missing.iter().enumerate().map(|(number, missing)| named(missing, identities.get(&number))).collect();
+        missing.iter().enumerate().map(|(number, missing)| named(missing, identities.get(&number), &damage)).collect();
     unsupported.sort();
     Ok((census, unsupported))
 }
 
 /// Class and identity by position, of those whose catalog the server can speak of.
-async fn identities(client: &Client, missing: &[Missing]) -> Result<HashMap<usize, IdentityRow>, IntrospectError> {
+async fn identities(client: &Client<'_>, missing: &[Missing]) -> Result<HashMap<usize, Identity>, IntrospectError> {
     let asked = missing.iter().enumerate().filter_map(|(number, missing)| match missing {
         Missing::Object { catalog, oid, strange: false } => Some((number, catalog, *oid)),
         Missing::Rows { owner, oid, .. } if *oid != 0 => Some((number, owner, *oid)),
@@ -219,35 +245,54 @@ async fn identities(client: &Client, missing: &[Missing]) -> Result<HashMap<usiz
     if list.is_empty() {
         return Ok(HashMap::new());
     }
-    let query = format!(
-        "SELECT v.number, x.type AS class, x.identity FROM (VALUES {}) v(number, catalog, oid)
-          CROSS JOIN LATERAL pg_catalog.pg_identify_object(
-                v.catalog::pg_catalog.regclass, v.oid::pg_catalog.oid, 0) x",
-        list.join(", ")
-    );
+    // In the list of columns, not in FROM: a damaged row then takes down nothing but its own name.
+    let full = "pg_catalog.pg_identify_object(v.catalog::pg_catalog.regclass, v.oid::pg_catalog.oid, 0)";
+    let mut found = answers(client, &list, full).await?;
+    if !client.damage().is_empty() {
+        // The types of its arguments may be what is damaged: then the bare name is better than a number.
+        let bare = "CASE v.catalog
+            WHEN 'pg_catalog.pg_proc' THEN pg_catalog.json_build_object('type', 'function',
+                 'identity', v.oid::pg_catalog.oid::pg_catalog.regproc::pg_catalog.text)
+            WHEN 'pg_catalog.pg_operator' THEN pg_catalog.json_build_object('type', 'operator',
+                 'identity', v.oid::pg_catalog.oid::pg_catalog.regoper::pg_catalog.text)
+            ELSE '{}' END";
+        for (number, object) in answers(client, &list, bare).await? {
+            found.entry(number).or_insert(object);
+        }
+    }
+    Ok(found)
+}
+
+/// What the server says of objects, by their numbers in the list; nothing where it does not know what to say.
+async fn answers(client: &Client<'_>, list: &[String], ask: &str) -> Result<HashMap<usize, Identity>, IntrospectError> {
+    let query = format!("SELECT v.number, {ask} AS object FROM (VALUES {}) v(number, catalog, oid)", list.join(", "));
     client.batch_execute("SAVEPOINT census").await?;
     let found = rows::<IdentityRow>(client, "the census", &query).await;
     client.batch_execute("ROLLBACK TO SAVEPOINT census; RELEASE SAVEPOINT census").await?;
     match found {
-        Ok(found) => Ok(found.into_iter().map(|row| (row.number, row)).collect()),
+        Ok(found) => Ok(found.into_iter().map(|row| (row.number, row.object)).collect()),
         Err(IntrospectError::Query(error)) if error.as_db_error().is_some() => Ok(HashMap::new()),
         Err(error) => Err(error),
     }
 }
 
-fn named(missing: &Missing, identity: Option<&IdentityRow>) -> Unsupported {
+fn named(missing: &Missing, identity: Option<&Identity>, damage: &[Damage]) -> Unsupported {
     let identified = identity.and_then(|row| row.identity.clone());
     match missing {
         Missing::Object { catalog, oid, .. } => Unsupported {
             class: identity.and_then(|row| row.class.clone()).unwrap_or_else(|| catalog.clone()),
             name: identified.unwrap_or_else(|| oid.to_string()),
+            reason: damage::reason(*oid, damage),
         },
         Missing::Rows { catalog, rows, owner, oid } => {
             let of = identified.unwrap_or_else(|| if *oid == 0 { owner.clone() } else { format!("{owner} {oid}") });
-            Unsupported { class: questions::word(catalog).to_owned(), name: format!("{rows} of {of}") }
+            let is_gone = *oid != 0 && identity.is_none_or(|row| row.identity.is_none());
+            let reason = is_gone.then(|| "what they belong to is not there, or could not be read".to_owned());
+            Unsupported { class: questions::word(catalog).to_owned(), name: format!("{rows} of {of}"), reason }
         }
         Missing::Unreadable { catalog } => {
-            Unsupported { class: "system catalog".to_owned(), name: format!("{catalog}, which may not be read") }
+            let name = format!("{catalog}, which may not be read");
+            Unsupported { class: "system catalog".to_owned(), name, reason: None }
         }
     }
 }

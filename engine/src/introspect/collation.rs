@@ -1,11 +1,10 @@
 //! Collations: `pg_collation`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, USER_SCHEMA};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Feature, Features, IntrospectError};
 use crate::catalog::collation::Collation;
 use crate::catalog::{Body, Class, Object};
 
@@ -19,14 +18,15 @@ struct Row {
     rules: Option<String>,
 }
 
-/// Reads all collations usable in this database's encoding. Columns that came later are asked for by name, so that their
-/// absence is no error (15: a column for the ICU locale; 16: rules; 17: one locale for ICU and builtin).
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+/// Reads all collations usable in this database's encoding.
+pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object>, IntrospectError> {
+    let icu_locale = features.either(Feature::DatabaseIcuLocale, "c.colliculocale", "NULL");
+    let locale = features.either(Feature::BuiltinLocaleProvider, "c.colllocale", icu_locale);
+    let rules = features.either(Feature::IcuRules, "c.collicurules", "NULL");
     let query = format!(
         "SELECT c.oid::int8 AS oid, n.nspname AS schema, c.collname AS name, c.collprovider AS provider,
                 c.collisdeterministic AS deterministic, c.collcollate AS collate, c.collctype AS ctype,
-                coalesce(pg_catalog.to_jsonb(c)->>'colllocale', pg_catalog.to_jsonb(c)->>'colliculocale') AS locale,
-                pg_catalog.to_jsonb(c)->>'collicurules' AS rules
+                {locale} AS locale, {rules} AS rules
            FROM pg_catalog.pg_collation c
            JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
           WHERE {USER_SCHEMA}

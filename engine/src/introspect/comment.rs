@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::typ::Type;
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
@@ -52,7 +51,7 @@ const USER_MADE: &str =
                            WHERE nspname = 'public') AND c.relname = 'pg_namespace')";
 
 /// Reads all comments and labels.
-pub async fn read(client: &Client, _features: &Features) -> Result<Notes, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Notes, IntrospectError> {
     let mut notes = Notes::default();
     let comments = query("pg_description", "NULL::text AS provider, d.description AS text", SAID_BY_EXTENSION);
     for row in rows::<Row>(client, "comments", &comments).await? {

@@ -2,24 +2,20 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, options, relation};
 use super::trigger::enabled;
-use super::{Feature, Features, IntrospectError};
+use super::{Client, Feature, Features, IntrospectError};
 use crate::catalog::constraint::{Constraint, ConstraintRule, EnforcingTrigger, ForeignKey, Key};
 use crate::catalog::{Body, Class, Object};
 
 /// Reads all constraints of tables, except partitions' copies of their parents' foreign keys.
-pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, IntrospectError> {
-    let column = |feature, present: &'static str, absent: &'static str| match features.has(feature) {
-        true => present,
-        false => absent,
-    };
-    let enforced = column(Feature::NotEnforcedConstraints, "con.conenforced", "true");
-    let period = column(Feature::TemporalConstraints, "con.conperiod", "false");
-    let delete_columns = column(Feature::ForeignKeyDeleteColumns, "con.confdelsetcols", "NULL::int2[]");
-    let nulls_not_distinct = column(Feature::NullsNotDistinct, "i.indnullsnotdistinct", "false");
+pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object>, IntrospectError> {
+    let enforced = features.either(Feature::NotEnforcedConstraints, "con.conenforced", "true");
+    let period = features.either(Feature::TemporalConstraints, "con.conperiod", "false");
+    let delete_columns = features.either(Feature::ForeignKeyDeleteColumns, "con.confdelsetcols", "NULL::int2[]");
+    let nulls_not_distinct = features.either(Feature::NullsNotDistinct, "i.indnullsnotdistinct", "false");
     let sql = format!(
         "SELECT con.oid, n.nspname, con.conname AS name, con.conrelid, con.contype::text AS kind,
                 con.convalidated AS validated, {enforced} AS enforced, con.conislocal AS local,
@@ -53,7 +49,7 @@ pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, I
 }
 
 /// Triggers that constraints made for themselves and that are not in the state they were made in, by constraint.
-async fn triggers(client: &Client) -> Result<HashMap<u32, Vec<EnforcingTrigger>>, IntrospectError> {
+async fn triggers(client: &Client<'_>) -> Result<HashMap<u32, Vec<EnforcingTrigger>>, IntrospectError> {
     let sql = "SELECT t.tgconstraint, t.tgrelid, p.proname, t.tgenabled::text AS enabled
                  FROM pg_trigger t
                  JOIN pg_class c ON c.oid = t.tgrelid

@@ -1,11 +1,10 @@
 //! Encoding conversions: `pg_conversion`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, USER_SCHEMA, function};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::conversion::Conversion;
 use crate::catalog::{Body, Class, Object};
 
@@ -18,7 +17,7 @@ struct Row {
 }
 
 /// Reads all conversions.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT c.oid::int8 AS oid, n.nspname AS schema, c.conname AS name,
                 pg_catalog.pg_encoding_to_char(c.conforencoding) AS from_encoding,

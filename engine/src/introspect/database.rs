@@ -1,11 +1,10 @@
 //! The server and the database as a whole: `pg_database`, `pg_db_role_setting`, `pg_shdescription`, `pg_shseclabel`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::acl::exploded;
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Feature, Features, IntrospectError};
 use crate::catalog::{Acl, AclItem, Database, ServerFacts};
 use crate::ids::{Oid, ServerVersion};
 
@@ -17,7 +16,7 @@ struct FactsRow {
 }
 
 /// What the server says of itself.
-pub async fn facts(client: &Client) -> Result<ServerFacts, IntrospectError> {
+pub async fn facts(client: &Client<'_>) -> Result<ServerFacts, IntrospectError> {
     let query = "SELECT pg_catalog.current_setting('server_version_num') AS version,
                         pg_catalog.current_setting('server_version') AS version_text,
                         pg_catalog.pg_is_in_recovery() AS standby";
@@ -47,16 +46,16 @@ struct Row {
     settings: Option<Vec<(Option<String>, String)>>,
 }
 
-/// Reads the connected database's own properties. Columns that came later are asked for by name, so that their absence
-/// is no error (15: provider; 16: rules; 17: one locale for both providers).
-pub async fn read(client: &Client, _features: &Features) -> Result<Database, IntrospectError> {
+/// Reads the connected database's own properties.
+pub async fn read(client: &Client<'_>, features: &Features) -> Result<Database, IntrospectError> {
     let default = "pg_catalog.acldefault('d', d.datdba)";
+    let provider = features.either(Feature::DatabaseIcuLocale, "d.datlocprovider", "NULL");
+    let icu_locale = features.either(Feature::DatabaseIcuLocale, "d.daticulocale", "NULL");
     let query = format!(
         "SELECT d.oid::int8 AS oid, d.datname AS name, pg_catalog.pg_get_userbyid(d.datdba) AS owner,
                 pg_catalog.pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate,
-                d.datctype AS ctype, pg_catalog.to_jsonb(d)->>'datlocprovider' AS provider,
-                coalesce(pg_catalog.to_jsonb(d)->>'datlocale', pg_catalog.to_jsonb(d)->>'daticulocale') AS locale,
-                pg_catalog.to_jsonb(d)->>'daticurules' AS icu_rules, d.datconnlimit AS connection_limit,
+                d.datctype AS ctype, {provider} AS provider, {locale} AS locale, {rules} AS icu_rules,
+                d.datconnlimit AS connection_limit,
                 d.datistemplate AS is_template, NULLIF(t.spcname, 'pg_default') AS tablespace,
                 {current} AS current, {initial} AS initial,
                 pg_catalog.shobj_description(d.oid, 'pg_database') AS comment,
@@ -70,6 +69,8 @@ pub async fn read(client: &Client, _features: &Features) -> Result<Database, Int
            FROM pg_catalog.pg_database d
            LEFT JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
           WHERE d.datname = pg_catalog.current_database()",
+        locale = features.either(Feature::BuiltinLocaleProvider, "d.datlocale", icu_locale),
+        rules = features.either(Feature::IcuRules, "d.daticurules", "NULL"),
         current = exploded(&format!("coalesce(d.datacl, {default})")),
         initial = exploded(default),
         labels = labels("pg_database", "d.oid"),
@@ -94,7 +95,7 @@ pub(super) fn split_setting(setting: &str) -> (String, String) {
 
 /// The only row of a query that always has one.
 pub(super) async fn one<T: serde::de::DeserializeOwned>(
-    client: &Client,
+    client: &Client<'_>,
     what: &'static str,
     query: &str,
 ) -> Result<T, IntrospectError> {

@@ -1,12 +1,11 @@
 //! Default privileges: `pg_default_acl`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::acl::exploded;
 use super::named::Named;
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::default_acl::DefaultAcl;
 use crate::catalog::{Acl, AclItem, Body, Class, Object};
 
@@ -19,7 +18,7 @@ struct Row {
 }
 
 /// Reads all default privileges. Those of one schema add to the global ones: they start from nothing.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT d.oid::int8 AS oid, n.nspname AS schema, pg_catalog.pg_get_userbyid(d.defaclrole) AS name,
                 pg_catalog.pg_get_userbyid(d.defaclrole) AS role, d.defaclobjtype AS kind, {} AS current, {} AS initial

@@ -5,11 +5,9 @@
 //! dependencies become that object's. Members of extensions that are not in the model stand for their extension. Both ends
 //! falling on one object is no dependency, except for a view that reads itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use tokio_postgres::Client;
-
-use super::IntrospectError;
+use super::{Client, IntrospectError};
 use crate::catalog::{Body, Class, Edge, Object, ObjectId};
 use crate::ids::Oid;
 
@@ -22,12 +20,54 @@ pub struct Dependencies {
 }
 
 /// Asks for all dependencies.
-pub async fn ask(client: &Client) -> Result<Dependencies, IntrospectError> {
+pub async fn ask(client: &Client<'_>) -> Result<Dependencies, IntrospectError> {
     let (rows, stand_ins) = futures_util::try_join!(rows(client), stand_ins(client))?;
     Ok(Dependencies { rows, stand_ins })
 }
 
+/// An object of the model that needs something nobody has any more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dangling {
+    /// The object.
+    pub dependent: ObjectId,
+    /// Its column; 0 for the whole.
+    pub column: i32,
+    /// The catalog that lacks what it needs.
+    pub catalog: String,
+    /// The OID of what it needs.
+    pub oid: u32,
+}
+
 impl Dependencies {
+    /// What needs something that is gone, in a deterministic order; `known` gives the OIDs of a catalog if it has been counted.
+    pub fn dangling(&self, objects: &[Object], known: impl Fn(&str) -> Option<HashSet<u32>>) -> Vec<Dangling> {
+        let counted = |(oid, name): (&Catalog, &String)| {
+            let elsewhere = matches!(Class::of_catalog(name)?, Class::UserMapping | Class::Subscription);
+            Some((*oid, known(name).filter(|_| !elsewhere)?))
+        };
+        let counted: HashMap<Catalog, HashSet<u32>> = self.rows.names.iter().filter_map(counted).collect();
+        let is_gone = |row: &&Row| {
+            let oids = counted.get(&row.referenced.catalog);
+            row.referenced.oid >= FIRST_NORMAL && oids.is_some_and(|oids| !oids.contains(&row.referenced.oid))
+        };
+        let gone: Vec<&Row> = self.rows.rows.iter().filter(is_gone).collect();
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        let resolver = Resolver::new(&self.rows, self.stand_ins.clone(), objects);
+        let dangling = |row: &Row| {
+            let dependent = resolver.resolve(row.dependent)?.id;
+            let catalog = self.rows.names.get(&row.referenced.catalog)?.clone();
+            Some(Dangling { dependent, column: row.dependent.column, catalog, oid: row.referenced.oid })
+        };
+        let mut found: Vec<Dangling> = gone.into_iter().filter_map(dangling).collect();
+        found.sort_by(|a, b| {
+            (a.dependent, a.column, &a.catalog, a.oid).cmp(&(b.dependent, b.column, &b.catalog, b.oid))
+        });
+        found.dedup();
+        found
+    }
+
     /// The dependencies between objects of the model. Sorted.
     pub fn between(self, objects: &[Object]) -> Vec<Edge> {
         resolve(&self.rows, self.stand_ins, objects)
@@ -41,6 +81,9 @@ struct End {
     oid: u32,
     column: i32,
 }
+
+/// The first OID that `initdb` does not assign.
+const FIRST_NORMAL: u32 = 16384;
 
 /// Index into the names of the catalogs seen; `classid` itself.
 type Catalog = u32;
@@ -60,7 +103,7 @@ struct Rows {
     names: HashMap<Catalog, String>,
 }
 
-async fn rows(client: &Client) -> Result<Rows, IntrospectError> {
+async fn rows(client: &Client<'_>) -> Result<Rows, IntrospectError> {
     // 16384 is FirstNormalObjectId: what is below was made by initdb and is there on every target. Only DEPENDS ON EXTENSION
     // (x) says something about an object of the user nevertheless: plpgsql is one of initdb's.
     let sql = "SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype
@@ -85,7 +128,7 @@ async fn rows(client: &Client) -> Result<Rows, IntrospectError> {
 
 /// Objects of the catalog that are no objects of the model, by catalog name and OID, and what each stands for. A
 /// stand-in may stand for another (the array of a row type).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct StandIns {
     types: HashMap<u32, ObjectId>,
     relations: HashMap<u32, ObjectId>,
@@ -93,7 +136,7 @@ struct StandIns {
     view_rules: HashMap<u32, u32>,
 }
 
-async fn stand_ins(client: &Client) -> Result<StandIns, IntrospectError> {
+async fn stand_ins(client: &Client<'_>) -> Result<StandIns, IntrospectError> {
     // Row types stand for their relation, a composite type's relation for the type, arrays for their element, multiranges
     // for their range.
     let types = "SELECT t.oid, c.oid, c.relkind = 'c', e.oid, r.rngtypid

@@ -1,11 +1,10 @@
 //! Event triggers: `pg_event_trigger`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, function};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::event_trigger::EventTrigger;
 use crate::catalog::{Body, Class, Object};
 
@@ -18,7 +17,7 @@ struct Row {
 }
 
 /// Reads all event triggers.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT e.oid::int8 AS oid, NULL AS schema, e.evtname AS name, e.evtevent AS event, e.evttags AS tags,
                 {} AS function, e.evtenabled AS enabled

@@ -1,11 +1,10 @@
 //! Extensions and their configuration tables: `pg_extension`. Membership is read by `heads`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::Named;
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::extension::{ConfigTable, Extension};
 use crate::catalog::{Body, Class, Object};
 use crate::ids::Oid;
@@ -19,7 +18,7 @@ struct Row {
 }
 
 /// Reads all extensions; those that `initdb` installs (`plpgsql`) count as born with the database.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = "SELECT e.oid::int8 AS oid, n.nspname AS schema, e.extname AS name, e.extversion AS version,
                 e.extrelocatable AS relocatable, e.extconfig::int8[] AS tables, e.extcondition AS conditions
            FROM pg_catalog.pg_extension e

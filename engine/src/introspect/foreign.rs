@@ -1,17 +1,16 @@
 //! Foreign-data wrappers, servers and user mappings.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, function, options};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::foreign::{ForeignDataWrapper, ForeignServer, Options, UserMapping};
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
 
 /// Reads wrappers, servers and mappings.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let mut objects = Vec::new();
     let wrappers = rows::<Named<WrapperRow>>(client, "foreign-data wrappers", &wrappers()).await?;
     objects.extend(wrappers.into_iter().map(wrapper));

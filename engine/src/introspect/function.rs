@@ -1,16 +1,15 @@
 //! Functions, procedures and aggregates: `pg_proc`, `pg_aggregate`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, USER_SCHEMA, function, operator};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::function::{Aggregate, AggregateState, Function, RoutineKind, Source};
 use crate::catalog::{Body, Class, Object};
 
 /// Reads all routines but those that come with a type (constructors of ranges).
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let rows = rows::<Named<Row>>(client, "functions", &query()).await?;
     Ok(rows.into_iter().map(|row| row.object(Class::Function, |row| Body::Function(routine(row)))).collect())
 }

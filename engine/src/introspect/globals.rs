@@ -3,13 +3,12 @@
 //! passwords: those only superusers and members of `pg_read_all_data` see.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::acl::exploded;
 use super::database::{labels, one, split_setting};
 use super::rows::rows;
-use super::{Feature, Features, IntrospectError};
+use super::{Client, Feature, Features, IntrospectError};
 use crate::catalog::globals::{Globals, Membership, Parameter, Role, Tablespace};
 use crate::catalog::{Acl, AclItem};
 use crate::ids::Oid;
@@ -83,7 +82,7 @@ struct TablespaceRow {
 ///
 /// # Errors
 /// [`IntrospectError::Passwords`] if the server refuses the hashes.
-pub async fn read(client: &Client, features: &Features, passwords: bool) -> Result<Globals, IntrospectError> {
+pub async fn read(client: &Client<'_>, features: &Features, passwords: bool) -> Result<Globals, IntrospectError> {
     let bootstrap = "SELECT pg_catalog.pg_get_userbyid(10) AS name";
     Ok(Globals {
         bootstrap: one::<Bootstrap>(client, "the bootstrap superuser", bootstrap).await?.name,
@@ -96,7 +95,7 @@ pub async fn read(client: &Client, features: &Features, passwords: bool) -> Resu
     })
 }
 
-async fn roles(client: &Client, passwords: bool) -> Result<Vec<Role>, IntrospectError> {
+async fn roles(client: &Client<'_>, passwords: bool) -> Result<Vec<Role>, IntrospectError> {
     let (catalog, password) = if passwords { ("pg_authid", ", r.rolpassword AS password") } else { ("pg_roles", "") };
     let query = format!(
         "SELECT r.oid::int8 AS oid, r.rolname AS name, r.rolsuper AS superuser, r.rolinherit AS inherit,
@@ -139,7 +138,7 @@ fn role(row: RoleRow) -> Role {
 }
 
 /// `ALTER ROLE ALL SET`.
-async fn settings(client: &Client) -> Result<Vec<(String, String)>, IntrospectError> {
+async fn settings(client: &Client<'_>) -> Result<Vec<(String, String)>, IntrospectError> {
     let query = "SELECT c.setting FROM pg_catalog.pg_db_role_setting s
                   CROSS JOIN pg_catalog.unnest(s.setconfig) WITH ORDINALITY c(setting, n)
                   WHERE s.setdatabase = 0 AND s.setrole = 0 ORDER BY c.n";
@@ -147,7 +146,7 @@ async fn settings(client: &Client) -> Result<Vec<(String, String)>, IntrospectEr
     Ok(rows.iter().map(|row| split_setting(&row.setting)).collect())
 }
 
-async fn memberships(client: &Client, features: &Features) -> Result<Vec<Membership>, IntrospectError> {
+async fn memberships(client: &Client<'_>, features: &Features) -> Result<Vec<Membership>, IntrospectError> {
     let options = match features.has(Feature::MembershipOptions) {
         true => ", b.rolname AS grantor, a.inherit_option AS inherit, a.set_option AS set",
         false => "",
@@ -173,7 +172,7 @@ async fn memberships(client: &Client, features: &Features) -> Result<Vec<Members
     Ok(rows::<MembershipRow>(client, "role memberships", &query).await?.into_iter().map(membership).collect())
 }
 
-async fn parameters(client: &Client) -> Result<Vec<Parameter>, IntrospectError> {
+async fn parameters(client: &Client<'_>) -> Result<Vec<Parameter>, IntrospectError> {
     let default = "pg_catalog.acldefault('p', 10)";
     let query = format!(
         "SELECT p.oid::int8 AS oid, p.parname AS name, {current} AS current, {initial} AS initial
@@ -194,7 +193,7 @@ async fn parameters(client: &Client) -> Result<Vec<Parameter>, IntrospectError> 
     Ok(rows.into_iter().map(parameter).collect())
 }
 
-async fn tablespaces(client: &Client) -> Result<Vec<Tablespace>, IntrospectError> {
+async fn tablespaces(client: &Client<'_>) -> Result<Vec<Tablespace>, IntrospectError> {
     let default = "pg_catalog.acldefault('t', t.spcowner)";
     // The location of a tablespace inside the data folder is a path below it.
     let query = format!(

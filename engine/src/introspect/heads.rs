@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::rows::rows;
-use super::{Features, IntrospectError, acl, comment};
+use super::{Client, Features, IntrospectError, acl, comment};
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
 
@@ -22,7 +21,7 @@ pub struct Heads {
 
 impl Heads {
     /// Reads owners, memberships, ACLs, comments and labels.
-    pub async fn read(client: &Client, features: &Features) -> Result<Self, IntrospectError> {
+    pub async fn read(client: &Client<'_>, features: &Features) -> Result<Self, IntrospectError> {
         Ok(Self {
             owners: owners(client).await?,
             extensions: members(client).await?,
@@ -48,7 +47,7 @@ impl Heads {
 }
 
 /// Which extension an object is a member of, for every member of any extension.
-pub async fn members(client: &Client) -> Result<HashMap<ObjectId, String>, IntrospectError> {
+pub async fn members(client: &Client<'_>) -> Result<HashMap<ObjectId, String>, IntrospectError> {
     let query = "SELECT c.relname AS catalog, d.objid::int8 AS oid, e.extname AS name
            FROM pg_catalog.pg_depend d
            JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
@@ -85,7 +84,7 @@ const OWNED_TOO: [(Class, &str); 3] = [
 ];
 
 /// Owners of all user-made objects and of everything in `public`'s place.
-async fn owners(client: &Client) -> Result<HashMap<ObjectId, String>, IntrospectError> {
+async fn owners(client: &Client<'_>) -> Result<HashMap<ObjectId, String>, IntrospectError> {
     let parts = OWNED.iter().chain(&OWNED_TOO).map(|(class, column)| {
         let catalog = class.catalog();
         let also = if *class == Class::Schema { " OR nspname = 'public'" } else { "" };
@@ -105,7 +104,11 @@ struct Named {
 }
 
 /// Reads rows of catalog, OID and a name.
-async fn named(client: &Client, what: &'static str, query: &str) -> Result<HashMap<ObjectId, String>, IntrospectError> {
+async fn named(
+    client: &Client<'_>,
+    what: &'static str,
+    query: &str,
+) -> Result<HashMap<ObjectId, String>, IntrospectError> {
     let rows = rows::<Named>(client, what, query).await?;
     let known = rows.into_iter().filter_map(|row| {
         let class = Class::of_catalog(&row.catalog)?;

@@ -1,15 +1,15 @@
 //! Indexes: `pg_index`, `pg_get_indexdef`. Those of constraints are read too: edges, comments and marks point at them.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, relation};
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::index::Index;
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
 
 /// Reads all indexes.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let sql = format!(
         "SELECT c.oid, n.nspname, c.relname AS name, i.indrelid,
                 CASE WHEN con.oid IS NULL THEN pg_get_indexdef(c.oid) ELSE '' END AS definition,

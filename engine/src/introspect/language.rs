@@ -1,11 +1,10 @@
 //! Procedural languages: `pg_language`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, function};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::language::Language;
 use crate::catalog::{Body, Class, Object};
 
@@ -18,7 +17,7 @@ struct Row {
 }
 
 /// Reads all languages that `initdb` did not make.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT l.oid::int8 AS oid, NULL AS schema, l.lanname AS name, l.lanpltrusted AS trusted, {} AS handler,
                 {} AS inline, {} AS validator

@@ -1,11 +1,10 @@
 //! Large objects, by owner and privileges: `pg_largeobject_metadata`. Their contents are data.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::acl::exploded;
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::large_object::LargeObject;
 use crate::catalog::{Acl, AclItem, Body, Class, Object, ObjectId};
 use crate::ids::Oid;
@@ -22,7 +21,7 @@ struct Row {
 }
 
 /// Reads all large objects. The server groups them: there may be millions.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT g.oids, pg_catalog.pg_get_userbyid(m.lomowner) AS owner,
                 CASE WHEN m.lomacl IS NOT NULL THEN {} END AS current,

@@ -8,10 +8,12 @@ pub mod acl;
 pub mod cast;
 pub mod census;
 mod census_questions;
+mod client;
 pub mod collation;
 pub mod comment;
 pub mod constraint;
 pub mod conversion;
+mod damage;
 pub mod database;
 pub mod default_acl;
 pub mod depend;
@@ -45,17 +47,28 @@ pub mod trigger;
 pub mod typ;
 pub mod view;
 
-use futures_util::future::{BoxFuture, FutureExt, try_join_all};
-use tokio_postgres::Client;
-
 use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
+use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 
+pub use client::Client;
 pub use error::IntrospectError;
 pub use features::{Feature, Features};
 
 /// Reads the whole catalog of the database; the cluster's own objects are read apart ([`globals::read`]). The caller has opened the transaction (REPEATABLE READ READ ONLY, under the dump's snapshot) and
 /// set `search_path` to nothing; nothing is changed here.
-pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
+///
+/// What a damaged catalog does not say is left out and named among the unsupported.
+pub async fn read(client: &tokio_postgres::Client) -> Result<Catalog, IntrospectError> {
+    let mut client = Client::begin(client).await?;
+    loop {
+        match Box::pin(whole(&client)).await {
+            Ok(catalog) => return Ok(catalog),
+            Err(error) => client.take_care(error).await?,
+        }
+    }
+}
+
+async fn whole(client: &Client<'_>) -> Result<Catalog, IntrospectError> {
     let server = database::facts(client).await?;
     let features = Features::of(server.version);
     // All questions are sent at once; the server answers them in turn.
@@ -71,9 +84,15 @@ pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
     for object in &mut objects {
         heads.apply(object);
     }
+    damage::leave_out_parts(&mut objects, client);
     sort(&mut objects);
+    let dangling = dependencies.dangling(&objects, |catalog| found.oids(catalog));
+    damage::leave_out_arrays(&mut objects, &dangling);
     let edges = dependencies.between(&objects);
-    let (census, unsupported) = census::name(client, found.balance(&objects)).await?;
+    let counted = found.balance(&objects);
+    let (missing, damage) = (counted.missing(), client.damage());
+    let (census, mut unsupported) = census::name(client, counted).await?;
+    damage::tell(&mut unsupported, &objects, (&dangling, &damage), &missing);
     let (planner_statistics, globals, census) = (Vec::new(), None, Some(census));
     Ok(Catalog { server, database, objects, edges, unsupported, planner_statistics, globals, census })
 }
@@ -81,7 +100,7 @@ pub async fn read(client: &Client) -> Result<Catalog, IntrospectError> {
 type Answer<'a> = BoxFuture<'a, Result<Vec<Object>, IntrospectError>>;
 
 /// One reader per class.
-fn classes<'a>(client: &'a Client, features: &'a Features) -> Vec<Answer<'a>> {
+fn classes<'a>(client: &'a Client<'a>, features: &'a Features) -> Vec<Answer<'a>> {
     vec![
         schema::read(client, features).boxed(),
         extension::read(client, features).boxed(),

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, USER_SCHEMA, function, operator};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::operator::{FamilyMember, Operator, OperatorClass, OperatorFamily};
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
 
 /// Reads operators, classes and families. A system family comes with nothing but the members users added to it.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let rows_of = rows::<Named<OperatorRow>>(client, "operators", &operators()).await?;
     let mut objects: Vec<Object> =
         rows_of.into_iter().map(|row| row.object(Class::Operator, |row| Body::Operator(row.body()))).collect();
@@ -165,7 +164,7 @@ struct FunctionMemberRow {
 }
 
 /// Members by the class they depend on, or else by their family, operators first.
-async fn members(client: &Client) -> Result<HashMap<(Class, u32), Vec<FamilyMember>>, IntrospectError> {
+async fn members(client: &Client<'_>) -> Result<HashMap<(Class, u32), Vec<FamilyMember>>, IntrospectError> {
     let mut members: HashMap<_, Vec<_>> = HashMap::new();
     let home = |class: Option<u32>, family| match class {
         Some(class) => (Class::OperatorClass, class),

@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::relation::USER_RELATION;
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::features::Feature;
 use crate::catalog::planner_statistics::{ColumnStatistics, KINDS, PlannerStatistics};
 use crate::catalog::{Class, ObjectId};
@@ -34,8 +33,21 @@ struct ColumnRow {
     values: BTreeMap<String, String>,
 }
 
-/// Reads the statistics of every relation that has some, by OID.
-pub async fn read(client: &Client, features: &Features) -> Result<Vec<PlannerStatistics>, IntrospectError> {
+/// Reads the statistics of every relation that has some, by OID; in a damaged catalog, of those the server can speak of.
+pub async fn read(
+    client: &tokio_postgres::Client,
+    features: &Features,
+) -> Result<Vec<PlannerStatistics>, IntrospectError> {
+    let mut client = Client::begin(client).await?;
+    loop {
+        match whole(&client, features).await {
+            Ok(statistics) => return Ok(statistics),
+            Err(error) => client.take_care(error).await?,
+        }
+    }
+}
+
+async fn whole(client: &Client<'_>, features: &Features) -> Result<Vec<PlannerStatistics>, IntrospectError> {
     let mut columns: HashMap<u32, Vec<ColumnStatistics>> = HashMap::new();
     for row in rows::<ColumnRow>(client, "statistics of columns", &columns_query(features)).await? {
         let ColumnRow { oid, column, number, inherited, values } = row;

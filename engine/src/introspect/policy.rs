@@ -1,14 +1,14 @@
 //! Row-level security policies: `pg_policy`.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, relation};
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::policy::Policy;
 use crate::catalog::{Body, Class, Object};
 
 /// Reads all policies.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     // PUBLIC is role 0, which is never in pg_roles: the array is empty then.
     let sql = format!(
         "SELECT p.oid, n.nspname, p.polname AS name, p.polrelid, p.polpermissive AS permissive,

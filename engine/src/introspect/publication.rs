@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{object, relation};
-use super::{Feature, Features, IntrospectError};
+use super::{Client, Feature, Features, IntrospectError};
 use crate::catalog::publication::{Publication, PublishedTable};
 use crate::catalog::table::Generated;
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
 
 /// Reads all publications with their tables and schemas.
-pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let generated = match features.has(Feature::PublicationGeneratedColumns) {
         true => "p.pubgencols = 's'",
         false => "false",
@@ -32,7 +32,10 @@ pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, I
     rows.iter().map(read).collect()
 }
 
-async fn tables(client: &Client, features: &Features) -> Result<HashMap<u32, Vec<PublishedTable>>, IntrospectError> {
+async fn tables(
+    client: &Client<'_>,
+    features: &Features,
+) -> Result<HashMap<u32, Vec<PublishedTable>>, IntrospectError> {
     let (columns, filter) = match features.has(Feature::PublicationFilters) {
         true => (
             "ARRAY(SELECT a.attname FROM pg_attribute a
@@ -59,7 +62,7 @@ async fn tables(client: &Client, features: &Features) -> Result<HashMap<u32, Vec
     Ok(tables)
 }
 
-async fn schemas(client: &Client, features: &Features) -> Result<HashMap<u32, Vec<ObjectId>>, IntrospectError> {
+async fn schemas(client: &Client<'_>, features: &Features) -> Result<HashMap<u32, Vec<ObjectId>>, IntrospectError> {
     let mut schemas: HashMap<u32, Vec<ObjectId>> = HashMap::new();
     if !features.has(Feature::PublicationSchemas) {
         return Ok(schemas);

@@ -2,18 +2,16 @@
 //! lacks is simply absent. Keeps the step from row to model pure.
 
 use serde::de::DeserializeOwned;
-use tokio_postgres::Client;
 
-use super::IntrospectError;
+use super::{Client, IntrospectError};
 
-/// Runs `SELECT to_json(r)::text FROM (query) r` and reads every row as a `T`. OIDs must be cast to `int8`.
+/// Runs a query and reads every row as a `T`. OIDs must be cast to `int8`.
 pub(super) async fn rows<T: DeserializeOwned>(
-    client: &Client,
+    client: &Client<'_>,
     what: &'static str,
     query: &str,
 ) -> Result<Vec<T>, IntrospectError> {
-    let wrapped = format!("SELECT pg_catalog.to_json(r)::pg_catalog.text FROM ({query}) r");
-    let answer = client.query(&wrapped, &[]).await?;
+    let answer = client.json(query).await?;
     answer.iter().map(|row| parse(what, row.try_get(0)?)).collect()
 }
 

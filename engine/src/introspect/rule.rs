@@ -1,15 +1,15 @@
 //! Rewrite rules: `pg_rewrite`, without the ones that make views.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, relation};
 use super::trigger::enabled;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::rule::Rule;
 use crate::catalog::{Body, Class, Object};
 
 /// Reads all rules.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let sql = format!(
         "SELECT r.oid, n.nspname, r.rulename AS name, r.ev_class, r.ev_enabled::text AS enabled,
                 pg_get_ruledef(r.oid) AS definition

@@ -1,11 +1,10 @@
 //! Schemas: `pg_namespace`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, USER_SCHEMA};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::schema::Schema;
 use crate::catalog::{Body, Class, Object};
 
@@ -13,7 +12,7 @@ use crate::catalog::{Body, Class, Object};
 struct Row {}
 
 /// Reads all schemas that users fill. `public` counts as born with the database.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT n.oid::int8 AS oid, NULL AS schema, n.nspname AS name FROM pg_catalog.pg_namespace n
           WHERE {USER_SCHEMA} ORDER BY n.nspname"

@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, relation};
-use super::{Feature, Features, IntrospectError};
+use super::{Client, Feature, Features, IntrospectError};
 use crate::catalog::sequence::{OwnedBy, Position, Sequence};
 use crate::catalog::{Body, Class, Object};
 
@@ -17,7 +17,7 @@ use crate::catalog::{Body, Class, Object};
 const BATCH: usize = 200;
 
 /// Reads all sequences.
-pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let sql = format!(
         "SELECT c.oid, n.nspname, c.relname AS name, c.relpersistence = 'u' AS unlogged,
                 format_type(s.seqtypid, NULL) AS data_type, s.seqstart, s.seqincrement, s.seqmin, s.seqmax,
@@ -41,7 +41,7 @@ pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, I
 }
 
 async fn positions(
-    client: &Client,
+    client: &Client<'_>,
     features: &Features,
     rows: &[Row],
 ) -> Result<HashMap<u32, Position>, IntrospectError> {

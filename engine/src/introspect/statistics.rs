@@ -1,14 +1,14 @@
 //! Extended statistics: `pg_statistic_ext`.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, relation};
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::statistics::Statistics;
 use crate::catalog::{Body, Class, Object};
 
 /// Reads all extended statistics objects; the schema is their own, which may be another than their table's.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let sql = format!(
         "SELECT s.oid, own.nspname, s.stxname AS name, s.stxrelid, pg_get_statisticsobjdef(s.oid) AS definition,
                 NULLIF(s.stxstattarget, -1)::int4 AS target

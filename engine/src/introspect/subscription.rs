@@ -2,11 +2,10 @@
 //! the census to report.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::Named;
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Feature, Features, IntrospectError};
 use crate::catalog::subscription::Subscription;
 use crate::catalog::{Body, Class, Object};
 
@@ -19,87 +18,88 @@ struct Readable {
 /// password, run as owner; 17: failover).
 #[derive(Deserialize)]
 struct Row {
-    subconninfo: String,
-    subpublications: Vec<String>,
-    subslotname: Option<String>,
-    subsynccommit: String,
-    subbinary: bool,
-    /// A boolean before 16, then `f`, `t` or `p`.
-    substream: serde_json::Value,
-    #[serde(default)]
-    subtwophasestate: Option<String>,
-    #[serde(default)]
-    subdisableonerr: Option<bool>,
-    #[serde(default)]
-    subpasswordrequired: Option<bool>,
-    #[serde(default)]
-    subrunasowner: Option<bool>,
-    #[serde(default)]
-    suborigin: Option<String>,
-    #[serde(default)]
-    subfailover: Option<bool>,
+    connection: String,
+    publications: Vec<String>,
+    slot: Option<String>,
+    synchronous_commit: String,
+    binary: bool,
+    /// `f`, `t` or `p`.
+    streaming: String,
+    two_phase: bool,
+    disable_on_error: bool,
+    password_required: bool,
+    run_as_owner: bool,
+    origin: Option<String>,
+    failover: bool,
 }
 
 /// Reads this database's subscriptions, if the role may.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let may =
         "SELECT pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT') AS readable";
     let readable = rows::<Readable>(client, "privileges", may).await?;
     if readable.iter().any(|row| !row.readable) {
         return Ok(Vec::new());
     }
-    let query = "SELECT s.oid::int8 AS \"OID\", s.* FROM pg_catalog.pg_subscription s
+    let with_15 = |column| features.either(Feature::SubscriptionOptions15, column, "false");
+    let with_16 = |column, before| features.either(Feature::SubscriptionOptions16, column, before);
+    let query = format!(
+        "SELECT s.oid::int8 AS oid, NULL AS schema, s.subname AS name, s.subconninfo AS connection,
+                s.subpublications AS publications, s.subslotname AS slot, s.subsynccommit AS synchronous_commit,
+                s.subbinary AS binary, {streaming} AS streaming, {two_phase} AS two_phase,
+                {disable_on_error} AS disable_on_error, {password_required} AS password_required,
+                {run_as_owner} AS run_as_owner, {origin} AS origin, {failover} AS failover
+           FROM pg_catalog.pg_subscription s
           WHERE s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d
-                              WHERE d.datname = pg_catalog.current_database())";
-    let named = format!(
-        "SELECT pg_catalog.jsonb_set(pg_catalog.to_jsonb(q), '{{oid}}', pg_catalog.to_jsonb(q.\"OID\"))
-                || pg_catalog.jsonb_build_object('name', q.subname) AS row FROM ({query}) q ORDER BY q.subname"
+                              WHERE d.datname = pg_catalog.current_database())
+          ORDER BY s.subname",
+        streaming = with_16("s.substream::pg_catalog.text", "CASE WHEN s.substream THEN 't' ELSE 'f' END"),
+        two_phase = with_15("s.subtwophasestate <> 'd'"),
+        disable_on_error = with_15("s.subdisableonerr"),
+        password_required = with_16("s.subpasswordrequired", "true"),
+        // Before, a subscription's owner ran everything; now the table's owner does unless told.
+        run_as_owner = with_16("s.subrunasowner", "true"),
+        origin = with_16("s.suborigin", "NULL"),
+        failover = features.either(Feature::SubscriptionFailover, "s.subfailover", "false"),
     );
-    let rows = rows::<Wrapped>(client, "subscriptions", &named).await?;
-    let object = |row: Wrapped| row.row.object(Class::Subscription, |row| Body::Subscription(subscription(row)));
+    let rows = rows::<Named<Row>>(client, "subscriptions", &query).await?;
+    let object = |row: Named<Row>| row.object(Class::Subscription, |row| Body::Subscription(subscription(row)));
     Ok(rows.into_iter().map(object).collect())
-}
-
-#[derive(Deserialize)]
-struct Wrapped {
-    row: Named<Row>,
 }
 
 fn subscription(row: Row) -> Subscription {
     let mut options = Vec::new();
     let mut push = |name: &str, value: &str| options.push((name.to_owned(), value.to_owned()));
-    if row.subbinary {
+    if row.binary {
         push("binary", "true");
     }
     // The default changed with 18: say it always.
-    let streaming = match &row.substream {
-        serde_json::Value::String(text) if text == "p" => "parallel",
-        serde_json::Value::String(text) if text == "t" => "on",
-        serde_json::Value::Bool(true) => "on",
+    let streaming = match row.streaming.as_str() {
+        "p" => "parallel",
+        "t" => "on",
         _ => "off",
     };
     push("streaming", streaming);
-    if row.subtwophasestate.is_some_and(|state| state != "d") {
+    if row.two_phase {
         push("two_phase", "on");
     }
-    if row.subdisableonerr == Some(true) {
+    if row.disable_on_error {
         push("disable_on_error", "true");
     }
-    if row.subpasswordrequired == Some(false) {
+    if !row.password_required {
         push("password_required", "false");
     }
-    // Before 16 a subscription's owner ran everything; after, the table's owner does unless told.
-    if row.subrunasowner != Some(false) {
+    if row.run_as_owner {
         push("run_as_owner", "true");
     }
-    if let Some(origin) = row.suborigin.filter(|origin| origin != "any") {
+    if let Some(origin) = row.origin.filter(|origin| origin != "any") {
         push("origin", &origin);
     }
-    if row.subsynccommit != "off" {
-        push("synchronous_commit", &row.subsynccommit);
+    if row.synchronous_commit != "off" {
+        push("synchronous_commit", &row.synchronous_commit);
     }
-    if row.subfailover == Some(true) {
+    if row.failover {
         push("failover", "true");
     }
-    Subscription { connection: row.subconninfo, publications: row.subpublications, slot: row.subslotname, options }
+    Subscription { connection: row.connection, publications: row.publications, slot: row.slot, options }
 }

@@ -4,17 +4,18 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
+use super::client::Damage;
 use super::relation::{HEAP, USER_RELATION, column_options, object, options, relation};
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::table::{
     Column, ColumnDefault, ForeignTable, Generated, Identity, NotNull, ReplicaIdentity, Table, TableKind,
 };
 use crate::catalog::{Body, Class, Object, ObjectId};
 
 /// Reads all tables with their columns, and all column defaults.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let mut columns = columns(client, &['r', 'p', 'f']).await?;
     let sql = format!(
         "SELECT c.oid, n.nspname, c.relname AS name, c.relkind::text AS kind, c.relpersistence = 'u' AS unlogged,
@@ -50,7 +51,7 @@ pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, 
 }
 
 /// All columns of the relations of some kinds (`pg_class.relkind`), by relation.
-pub(super) async fn columns(client: &Client, kinds: &[char]) -> Result<HashMap<u32, Vec<Column>>, IntrospectError> {
+pub(super) async fn columns(client: &Client<'_>, kinds: &[char]) -> Result<HashMap<u32, Vec<Column>>, IntrospectError> {
     let kinds = kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
     // Named not-null constraints exist from 18 on; before, the join finds nothing.
     let sql = format!(
@@ -64,11 +65,11 @@ pub(super) async fn columns(client: &Client, kinds: &[char]) -> Result<HashMap<u
                 a.attoptions AS options, a.attfdwoptions AS fdw_options,
                 a.attinhcount > 0 AS inherited, a.attislocal AS local,
                 nn.conname AS nn_name, nn.conislocal AS nn_local, nn.coninhcount > 0 AS nn_inherited,
-                nn.connoinherit AS nn_no_inherit, nn.convalidated AS nn_validated
+                nn.connoinherit AS nn_no_inherit, nn.convalidated AS nn_validated, t.oid IS NULL AS typeless
            FROM pg_attribute a
            JOIN pg_class c ON c.oid = a.attrelid
            JOIN pg_namespace n ON n.oid = c.relnamespace
-           JOIN pg_type t ON t.oid = a.atttypid
+           LEFT JOIN pg_type t ON t.oid = a.atttypid
            LEFT JOIN pg_collation co ON co.oid = a.attcollation
            LEFT JOIN pg_namespace con ON con.oid = co.collnamespace
            LEFT JOIN pg_constraint nn ON nn.conrelid = a.attrelid AND nn.contype = 'n' AND nn.conkey[1] = a.attnum
@@ -77,12 +78,16 @@ pub(super) async fn columns(client: &Client, kinds: &[char]) -> Result<HashMap<u
     );
     let mut columns: HashMap<u32, Vec<Column>> = HashMap::new();
     for row in client.query(&sql, &[]).await? {
-        columns.entry(row.try_get("attrelid")?).or_default().push(column(&row)?);
+        let relation: u32 = row.try_get("attrelid")?;
+        match row.try_get("typeless")? {
+            true => client.leave_out(Damage::Column { relation, name: row.try_get("attname")? }),
+            false => columns.entry(relation).or_default().push(column(&row)?),
+        }
     }
     Ok(columns)
 }
 
-async fn defaults(client: &Client) -> Result<Vec<Object>, IntrospectError> {
+async fn defaults(client: &Client<'_>) -> Result<Vec<Object>, IntrospectError> {
     let sql = format!(
         "SELECT d.oid, d.adrelid, n.nspname, a.attname AS name, pg_get_expr(d.adbin, d.adrelid) AS expression,
                 a.attgenerated::text AS generated

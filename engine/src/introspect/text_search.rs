@@ -2,16 +2,15 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio_postgres::Client;
 
 use super::named::{Named, USER_SCHEMA, function};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::text_search::{Configuration, Dictionary, Parser, Template};
 use crate::catalog::{Body, Class, Object};
 
 /// Reads all four.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let mut objects = Vec::new();
     let parser = |body: Parser| Body::TextSearchParser(body);
     objects.extend(kind(client, (Class::TextSearchParser, "text search parsers"), &parsers(), parser).await?);
@@ -30,7 +29,7 @@ pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, 
 }
 
 async fn kind<T: DeserializeOwned>(
-    client: &Client,
+    client: &Client<'_>,
     (class, what): (Class, &'static str),
     query: &str,
     body: impl Fn(T) -> Body,

@@ -1,11 +1,10 @@
 //! Transforms: `pg_transform`.
 
 use serde::Deserialize;
-use tokio_postgres::Client;
 
 use super::named::{Named, signature};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::transform::Transform;
 use crate::catalog::{Body, Class, Object};
 
@@ -18,7 +17,7 @@ struct Row {
 }
 
 /// Reads all transforms.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT t.oid::int8 AS oid, NULL AS schema,
                 pg_catalog.format_type(t.trftype, NULL) || ' LANGUAGE ' || l.lanname AS name,

@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, relation};
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::trigger::{Enabled, Trigger};
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
 
 /// Reads all triggers that users made, and of the copies in partitions those that differ from their original.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     // A foreign key's triggers in partitions are clones as well; `tgisinternal` tells clones apart only from 15 on.
     let sql = format!(
         "SELECT t.oid, n.nspname, t.tgname AS name, t.tgrelid, t.tgparentid, t.tgenabled::text AS enabled,

@@ -4,18 +4,17 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio_postgres::Client;
 
 use super::named::{Named, USER_SCHEMA, function};
 use super::rows::rows;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::constraint::{Constraint, ConstraintRule};
 use crate::catalog::typ::{Attribute, Composite, Domain, DomainNotNull, Type};
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
 
 /// Reads all types, and the constraints of domains as objects whose parent the domain is.
-pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let _ = features;
     let mut types = Vec::new();
     types.extend(kind(client, &shells(), |_: Shell| Type::Shell).await?);
@@ -29,7 +28,7 @@ pub async fn read(client: &Client, features: &Features) -> Result<Vec<Object>, I
 }
 
 async fn kind<T: DeserializeOwned>(
-    client: &Client,
+    client: &Client<'_>,
     query: &str,
     body: impl Fn(T) -> Type,
 ) -> Result<Vec<Object>, IntrospectError> {
@@ -184,7 +183,7 @@ struct ConstraintRow {
 }
 
 /// Constraints of domains. NOT NULL is printed with its domain, but comments and dependencies need it to be here.
-async fn constraints(client: &Client) -> Result<Vec<Object>, IntrospectError> {
+async fn constraints(client: &Client<'_>) -> Result<Vec<Object>, IntrospectError> {
     let query = format!(
         "SELECT k.oid::int8 AS oid, n.nspname AS schema, k.conname AS name, k.contypid::int8 AS domain,
                 k.contype = 'n' AS not_null, pg_catalog.pg_get_expr(k.conbin, 0) AS expression,

@@ -1,16 +1,16 @@
 //! Views and materialized views: `pg_class`, `pg_get_viewdef`.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::relation::{HEAP, USER_RELATION, object, options};
 use super::table::columns;
-use super::{Features, IntrospectError};
+use super::{Client, Features, IntrospectError};
 use crate::catalog::table::Column;
 use crate::catalog::view::{Materialized, View};
 use crate::catalog::{Body, Class, Object};
 
 /// Reads all views and materialized views.
-pub async fn read(client: &Client, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
+pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let sql = format!(
         "SELECT c.oid, n.nspname, c.relname AS name, c.relkind = 'm' AS materialized,
                 pg_get_viewdef(c.oid) AS definition, c.reloptions, c.relispopulated AS populated,

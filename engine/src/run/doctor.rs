@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::catalog::features::{NEWEST_MAJOR, OLDEST_MAJOR};
 use crate::connect::{self, ConnectOptions, Lane, Role};
 use crate::error::{Error, Kind, Result};
 use crate::source::pooler;
@@ -72,9 +73,11 @@ pub async fn server(options: &ConnectOptions) -> Result<Vec<Finding>> {
 
 fn version(lane: &Lane) -> Finding {
     match lane.version().major() {
-        14..=18 => Finding::new("version", Severity::Ok, format!("PostgreSQL {}", lane.version())),
-        ..=13 => Finding::new("version", Severity::Problem, format!("PostgreSQL {} is too old", lane.version()))
-            .hint("PostgreSQL 14 to 18 are supported."),
+        OLDEST_MAJOR..=NEWEST_MAJOR => Finding::new("version", Severity::Ok, format!("PostgreSQL {}", lane.version())),
+        ..OLDEST_MAJOR => {
+            Finding::new("version", Severity::Problem, format!("PostgreSQL {} is too old", lane.version()))
+                .hint("PostgreSQL 14 to 18 are supported.")
+        }
         _ => Finding::new("version", Severity::Warning, format!("PostgreSQL {} is newer than we know", lane.version()))
             .hint("Update pgfreight; what it does not know of is reported as not carried."),
     }

@@ -117,7 +117,7 @@ pub async fn compare(
 ) -> Result<Vec<Comparison>> {
     let lanes = lanes.into();
     let (holder, reader) = Holder::open(options).await?;
-    let jobs = divide(&reader, &tables, (lanes.count, holder.version().major() >= 14)).await?;
+    let jobs = divide(&reader, &tables, lanes.count).await?;
     drop(reader);
     let readers = Arc::new(Readers {
         sums: Mutex::new(tables.iter().map(|_| Ok(Reading::default())).collect()),
@@ -152,7 +152,7 @@ pub async fn compare(
 async fn divide(
     reader: &crate::source::reader::CatalogReader,
     tables: &[TableData],
-    (lanes, ranges): (usize, bool),
+    lanes: usize,
 ) -> Result<VecDeque<Job>> {
     let names: Vec<(&str, &str)> = tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).collect();
     let sizes = facts::sizes(reader.client(), &names).await?;
@@ -162,8 +162,7 @@ async fn divide(
     let mut jobs = VecDeque::new();
     for index in order {
         let table = &tables[index];
-        let whole = !ranges || table.condition.is_some() || table.kind == DataKind::LargeObjects;
-        let spans = match whole {
+        let spans = match table.condition.is_some() || table.kind == DataKind::LargeObjects {
             true => vec![Span::WHOLE],
             false => split::to_read_back(sizes[index], sizes.iter().sum(), lanes),
         };

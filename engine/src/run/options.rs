@@ -119,7 +119,7 @@ pub struct RestoreOptions {
     pub filters: RestoreFilters,
     /// `--clean`: drop first.
     pub clean: bool,
-    /// `--if-exists` with `--clean`.
+    /// `--if-exists` with `--clean`; what is not there is never minded (docs/decisions).
     pub if_exists: bool,
     /// `--create`: create the database (the connection names another one).
     pub create: bool,

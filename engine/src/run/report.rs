@@ -17,12 +17,15 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// An object the model has no place for.
+    /// An object the model has no place for, or that the catalogs no longer say enough of.
     pub(super) fn unsupported(object: &Unsupported) -> Self {
         Self {
             class: object.class.clone(),
             name: object.name.clone(),
-            reason: "this version does not carry objects of this class".to_owned(),
+            reason: object
+                .reason
+                .clone()
+                .unwrap_or_else(|| "this version does not carry objects of this class".to_owned()),
         }
     }
 }

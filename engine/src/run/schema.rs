@@ -69,7 +69,7 @@ pub async fn of_database(connect: &ConnectOptions, role: Option<String>, globals
 async fn read(reader: &CatalogReader, features: Features, globals: bool) -> Result<Catalog> {
     let mut catalog = catalog(reader).await?;
     if globals {
-        let read = introspect::globals::read(reader.client(), &features, false).await;
+        let read = introspect::globals::read(&introspect::Client::of(reader.client()), &features, false).await;
         catalog.globals = Some(read.map_err(unreadable)?);
     }
     Ok(catalog)

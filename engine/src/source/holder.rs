@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::lane::{LaneOptions, SnapshotLane};
 use super::reader::CatalogReader;
 use super::{error::failed, pooler, settings};
+use crate::catalog::features::{NEWEST_MAJOR, OLDEST_MAJOR};
 use crate::connect::{self, CancelToken, Lane, Role};
 use crate::error::{Error, Kind, Result};
 use crate::ids::ServerVersion;
@@ -45,6 +46,26 @@ pub struct Blocked {
     pub mode: String,
 }
 
+/// Older servers answer some of our questions with errors, and read a whole table for every part of it.
+fn refuse_unknown(version: ServerVersion) -> Result<()> {
+    match version.major() {
+        ..OLDEST_MAJOR => {
+            Err(Error::new(Kind::Source, format!("the source runs PostgreSQL {version}, which is too old"))
+                .hint("PostgreSQL 14 and newer are read: upgrade it, or dump it with the pg_dump of its own version."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What to say of a server that is newer than this version of ours.
+pub fn news_of(version: ServerVersion) -> Option<String> {
+    let what =
+        "what it has besides is named as not carried where the catalogs show it, and may be lost where they do not";
+    (version.major() > NEWEST_MAJOR).then(|| {
+        format!("the source runs PostgreSQL {version}, which this version of pgfreight does not know: it is read as {NEWEST_MAJOR}, and {what}")
+    })
+}
+
 impl Holder {
     /// Connects, refuses transaction poolers, begins, exports, and opens the catalog reader in the same snapshot.
     pub async fn open(options: &LaneOptions) -> Result<(Self, CatalogReader)> {
@@ -55,6 +76,7 @@ impl Holder {
         let path = pooler::refuse_transaction_mode(&mut lane, &session, Some(SEARCH_PATH)).await?;
         let search_path = path.and_then(|path| serde_json::from_str(&path).ok()).unwrap_or_default();
         let version = lane.version();
+        refuse_unknown(version)?;
         let reading = settings::reading(version, options.row_security);
         let entry = format!("{reading}; {}", settings::UNCONVERTED);
         lane.execute(&entry).await.map_err(|error| error.context("preparing the snapshot's connection"))?;

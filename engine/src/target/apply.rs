@@ -48,6 +48,7 @@ pub struct Prepared {
     /// Qualified name for messages.
     pub name: String,
     schema: Option<String>,
+    tablespace: Option<String>,
     statements: Vec<Statement>,
     lost: Vec<Lost>,
     secret: bool,
@@ -91,6 +92,7 @@ impl Prepared {
             class: entry.desc.clone(),
             name: display_name(entry),
             schema: entry.schema.clone(),
+            tablespace: None,
             statements: Vec::new(),
             lost: Vec::new(),
             secret: entry.secret,
@@ -99,6 +101,7 @@ impl Prepared {
         let losses = entry.losses.iter().map(|reason| prepared.lose(&entry.desc, reason.clone()));
         prepared.lost = losses.collect();
         prepared.add_placement(entry, rules, known);
+        prepared.take_over(entry, known);
         prepared.add_owner(entry, rules, known);
         prepared
     }
@@ -116,6 +119,11 @@ impl Prepared {
         &self.lost
     }
 
+    /// The tablespace it goes into, if that is another than the default one and the target has it.
+    pub fn tablespace(&self) -> Option<&str> {
+        self.tablespace.as_deref()
+    }
+
     /// A drop of `--clean`: quite separate from the rest of its entry.
     pub fn drop(entry: &Entry, sql: String) -> Self {
         Self {
@@ -123,6 +131,7 @@ impl Prepared {
             class: format!("DROP {}", entry.desc),
             name: display_name(entry),
             schema: None,
+            tablespace: None,
             statements: vec![Statement { sql, vital: true }],
             lost: Vec::new(),
             secret: false,
@@ -144,6 +153,7 @@ impl Prepared {
         let mut settings = Vec::new();
         if let Some(name) = entry.tablespace.as_ref().filter(|_| !rules.no_tablespaces) {
             if known.tablespaces.contains(name) {
+                self.tablespace = Some(name.clone());
                 settings.push(("default_tablespace", name.clone(), ""));
             } else {
                 let reason = format!("tablespace {name} is not on the target: the default one is used");
@@ -167,6 +177,17 @@ impl Prepared {
         self.statements.extend(settings.iter().map(|(name, value, _)| set(name, value)));
         self.statements.extend(entry.create.iter().map(|sql| Statement { sql: sql.clone(), vital }));
         self.statements.extend(settings.iter().map(|(name, _, default)| set(name, default)));
+    }
+
+    /// An empty schema that is there is as good as a new one, unless `--clean` has dropped it by then.
+    fn take_over(&mut self, entry: &Entry, known: &Known) {
+        const CREATE: &str = "CREATE SCHEMA ";
+        let is_there = entry.kind == EntryKind::Create && known.empty_schemas.contains(&entry.name);
+        for statement in self.statements.iter_mut().filter(|_| is_there) {
+            if let Some(rest) = statement.sql.strip_prefix(CREATE) {
+                statement.sql = format!("{CREATE}IF NOT EXISTS {rest}");
+            }
+        }
     }
 
     fn add_owner(&mut self, entry: &Entry, rules: Rules, known: &Known) {
@@ -216,16 +237,19 @@ impl Prepared {
     }
 
     /// What a refusal loses; the refusal itself, if it ends the run.
-    pub fn forgive(&self, lane: &Lane, error: Error, rules: Rules) -> Result<Lost> {
+    pub fn forgive(&self, lane: &Lane, sql: &str, error: Error, rules: Rules) -> Result<Lost> {
         match connect::server_error(&error).filter(|_| lane.is_usable()) {
             None => Err(error),
             Some(server) if rules.exit_on_error || ends_the_run(&server.code) => Err(self.failed(error)),
-            Some(server) => Ok(self.lost_by(server)),
+            Some(server) => Ok(self.lost_by(sql, server)),
         }
     }
 
-    fn lost_by(&self, server: &ServerError) -> Lost {
-        let reason = if self.secret { format!("refused by the server ({})", server.code) } else { reason(server) };
+    fn lost_by(&self, sql: &str, server: &ServerError) -> Lost {
+        let reason = match self.secret {
+            true => format!("refused by the server ({})", server.code),
+            false => format!("{} in: {}. {}", reason(server), head(sql), remedy(&server.code, &self.class)),
+        };
         Lost { class: self.class.clone(), name: self.name.clone(), reason }
     }
 }
@@ -342,7 +366,7 @@ pub async fn run_outside(lane: &mut Lane, entry: &Prepared, rules: Rules) -> Res
     let mut lost = entry.lost.clone();
     for statement in &entry.statements {
         let Err(error) = lane.execute(&statement.sql).await else { continue };
-        lost.push(entry.forgive(lane, error, rules)?);
+        lost.push(entry.forgive(lane, &statement.sql, error, rules)?);
         break;
     }
     Ok(Applied { lost })
@@ -355,7 +379,7 @@ async fn steps(lane: &mut Lane, entry: &Prepared, rules: Rules) -> Result<Vec<Lo
     for statement in &entry.statements {
         let sql = format!("SAVEPOINT step; {}; RELEASE SAVEPOINT step", statement.sql);
         let Err(error) = lane.execute(&sql).await else { continue };
-        lost.push(entry.forgive(lane, error, rules)?);
+        lost.push(entry.forgive(lane, &statement.sql, error, rules)?);
         if statement.vital {
             lane.execute("ROLLBACK TO SAVEPOINT entry").await?;
             break;
@@ -429,9 +453,32 @@ pub fn ends_the_run(code: &str) -> bool {
     matches!(code.get(..2), Some("53" | "57" | "08")) || matches!(code, "58030" | "25006")
 }
 
-/// What to do about an error, by SQLSTATE (manual: "PostgreSQL Error Codes").
+/// The beginning of a statement in one line, long enough to find it by.
+fn head(sql: &str) -> String {
+    const LENGTH: usize = 120;
+    let words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{} …", words[..end].trim_end()),
+        None => words,
+    }
+}
+
+/// What to do about an error that ends the run.
 pub fn advice(code: &str, class: &str) -> &'static str {
-    match (code, class) {
+    known_remedy(code, class).unwrap_or(
+        "Run the same command again to continue after mending the cause, or leave the entry out with -l and -L.",
+    )
+}
+
+/// What to do about something that was lost on the way: the run goes on and is not there to be continued.
+fn remedy(code: &str, class: &str) -> &'static str {
+    known_remedy(code, class)
+        .unwrap_or("Mend the cause and run the statement by hand: `pgfreight schema` prints the whole of it.")
+}
+
+/// What helps, by SQLSTATE (manual: "PostgreSQL Error Codes").
+fn known_remedy(code: &str, class: &str) -> Option<&'static str> {
+    Some(match (code, class) {
         ("58P01" | "0A000" | "22023", "EXTENSION") => {
             "Install the extension on the target server (its packages, or the platform's list of extensions), or leave it \
              out with -l and -L."
@@ -439,15 +486,21 @@ pub fn advice(code: &str, class: &str) -> &'static str {
         ("42704", "ACL" | "DEFAULT ACL" | "OWNER") => {
             "Create the role on the target, or use --no-owner and --no-privileges."
         }
+        (_, "FUNCTION" | "PROCEDURE") if code.starts_with("42") && code != "42501" && code != "42723" => {
+            "It does not compile on the target: give the target what it calls, or write it anew for the target's version."
+        }
         ("42501", _) => "Restore as the owner or a superuser, or use --no-owner, --no-privileges or --role.",
         ("42P06" | "42P07" | "42710" | "42723", _) => "It exists already: use --clean, or leave it out with -l and -L.",
+        ("42704" | "42883" | "42P01" | "3F000", _) => {
+            "Something it needs is missing on the target: look for it among what was lost before, then run the statement by hand."
+        }
         ("53100", _) => "The target's disk is full: make room and run the same command again to continue.",
         ("53200", _) => "The target is out of memory: lower --jobs or its maintenance_work_mem.",
         ("23503" | "23505" | "23514", _) => {
             "The rows in the dump do not satisfy it, so they did not in the source either: mend them there, or add it by hand."
         }
-        _ => "Run the same command again to continue after mending the cause, or leave the entry out with -l and -L.",
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -483,6 +536,7 @@ mod tests {
             roles: ["alice".to_owned()].into(),
             tablespaces: ["fast".to_owned()].into(),
             access_methods: ["heap".to_owned()].into(),
+            empty_schemas: ["there".to_owned()].into(),
         }
     }
 
@@ -524,6 +578,22 @@ mod tests {
         assert!(all.contains("CREATE TABLE s.t ();\nSET LOCAL default_tablespace = ''"), "{all}");
         assert!(lost.is_empty());
         assert!(!sql(&entry, Rules { no_tablespaces: true, ..Rules::default() }).0.contains("SET LOCAL"));
+    }
+
+    #[test]
+    fn a_schema_that_is_there_is_taken_over() {
+        let schema = |name: &str| Entry {
+            desc: "SCHEMA".into(),
+            schema: None,
+            name: name.to_owned(),
+            create: vec![format!("CREATE SCHEMA {name}")],
+            set_owner: Some(format!("ALTER SCHEMA {name} OWNER TO alice")),
+            ..entry()
+        };
+        let (all, lost) = sql(&schema("there"), Rules::default());
+        assert!(all.contains("CREATE SCHEMA IF NOT EXISTS there;\nALTER SCHEMA there OWNER TO alice"), "{all}");
+        assert!(sql(&schema("new"), Rules::default()).0.contains("CREATE SCHEMA new"));
+        assert!(lost.is_empty());
     }
 
     #[test]

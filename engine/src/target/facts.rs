@@ -24,7 +24,7 @@ pub struct TargetFacts {
     pub known: Known,
     /// Relations users made: schema and name.
     pub relations: BTreeSet<(String, String)>,
-    /// Other things users made (schemas, functions, types), for the message; at most a few.
+    /// Other things users made (schemas with something in them, functions, types), for the message; at most a few.
     pub others: Vec<String>,
 }
 
@@ -37,6 +37,8 @@ pub struct Known {
     pub tablespaces: BTreeSet<String>,
     /// Table access methods.
     pub access_methods: BTreeSet<String>,
+    /// Schemas of the database without anything in them: they are no content, and are taken over.
+    pub empty_schemas: BTreeSet<String>,
 }
 
 const SYSTEM: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
@@ -72,6 +74,8 @@ pub async fn known(lane: &mut Lane) -> Result<Known> {
         roles: names(lane, "SELECT rolname FROM pg_catalog.pg_roles").await?,
         tablespaces: names(lane, "SELECT spcname FROM pg_catalog.pg_tablespace").await?,
         access_methods: names(lane, "SELECT amname FROM pg_catalog.pg_am WHERE amtype = 't'").await?,
+        empty_schemas: names(lane, &format!("SELECT nspname FROM pg_catalog.pg_namespace n WHERE NOT {}", holds("n")))
+            .await?,
     })
 }
 
@@ -83,6 +87,14 @@ fn not_of_extension(catalog: &str, alias: &str) -> String {
     format!(
         "NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass \
          AND d.objid = {alias}.oid AND d.deptype = 'e')"
+    )
+}
+
+/// Condition on a row of `pg_namespace`: there is something in the schema.
+fn holds(alias: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.refclassid = \
+         'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = {alias}.oid)"
     )
 }
 
@@ -102,12 +114,13 @@ async fn relations(lane: &mut Lane) -> Result<BTreeSet<(String, String)>> {
 async fn others(lane: &mut Lane) -> Result<Vec<String>> {
     let sql = format!(
         "(SELECT 'schema ' || n.nspname FROM pg_catalog.pg_namespace n WHERE {SYSTEM} AND n.nspname NOT IN ('public', \
-         '{SCHEMA}') AND {} LIMIT 3) UNION ALL \
+         '{SCHEMA}') AND {} AND {} LIMIT 3) UNION ALL \
          (SELECT 'function ' || n.nspname || '.' || p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n \
          ON n.oid = p.pronamespace WHERE {SYSTEM} AND {} LIMIT 3) UNION ALL \
          (SELECT 'type ' || n.nspname || '.' || t.typname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n \
          ON n.oid = t.typnamespace WHERE {SYSTEM} AND t.typtype IN ('d', 'e', 'r') AND {} LIMIT 3)",
         not_of_extension("pg_namespace", "n"),
+        holds("n"),
         not_of_extension("pg_proc", "p"),
         not_of_extension("pg_type", "t"),
     );

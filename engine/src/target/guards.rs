@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::facts::TargetFacts;
+use crate::catalog::features::{NEWEST_MAJOR, OLDEST_MAJOR};
 use crate::error::{Error, Kind, Result};
 use crate::ids::ServerVersion;
-
-/// Oldest major that is written to.
-pub const OLDEST_TARGET: u32 = 14;
 
 /// Names that may be protected: a database, `host`, `host:port`, `host:port/database`.
 ///
@@ -71,7 +69,7 @@ pub fn refuse_occupied(
 
 /// Refuses servers that cannot be restored into.
 pub fn refuse_unfit(facts: &TargetFacts) -> Result<()> {
-    if facts.version.major() < OLDEST_TARGET {
+    if facts.version.major() < OLDEST_MAJOR {
         return Err(Error::new(Kind::Target, format!("the target runs PostgreSQL {}", facts.version_text))
             .hint("Restores go into PostgreSQL 14 or newer."));
     }
@@ -90,6 +88,12 @@ pub fn warnings(facts: &TargetFacts, source: ServerVersion, encoding: &str) -> V
             "the dump comes from PostgreSQL {}, the target is {}: what it lacks is reported as a loss",
             source.major(),
             facts.version.major()
+        ));
+    }
+    if facts.version.major() > NEWEST_MAJOR {
+        warnings.push(format!(
+            "the target runs PostgreSQL {}, which this version of pgfreight does not know: statements are those for {NEWEST_MAJOR}",
+            facts.version_text
         ));
     }
     if facts.encoding != encoding {
@@ -155,5 +159,7 @@ mod tests {
         assert!(refuse_unfit(&TargetFacts { version: ServerVersion::from_major(13), ..facts() }).is_err());
         assert!(warnings(&facts(), ServerVersion::from_major(15), "UTF8").is_empty());
         assert_eq!(warnings(&facts(), ServerVersion::from_major(18), "LATIN1").len(), 2);
+        let newer = TargetFacts { version: ServerVersion::from_major(NEWEST_MAJOR + 1), ..facts() };
+        assert_eq!(warnings(&newer, ServerVersion::from_major(18), "UTF8").len(), 1);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::connect::{self, Lane};
 use crate::error::{Error, Kind, Result};
-use crate::sql::quote_literal;
+use crate::sql::{quote_ident, quote_literal};
 
 /// How long the command waits, doubled each time: the wait may have been for the table's lock, before anything was written.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -26,6 +26,8 @@ pub struct InvalidIndex<'a> {
     pub table: &'a str,
     /// The index, qualified and quoted.
     pub index: &'a str,
+    /// The tablespace it lies in, unquoted; the default one without.
+    pub tablespace: Option<&'a str>,
     /// `CREATE INDEX CONCURRENTLY …`, then what is set on the index.
     pub statements: &'a [String],
 }
@@ -36,6 +38,9 @@ pub struct InvalidIndex<'a> {
 /// The server's refusal, or `Kind::Target` if the index could not be written down in any attempt.
 pub async fn make(holder: &mut Lane, builder: &mut Lane, what: InvalidIndex<'_>) -> Result<()> {
     let Some((create, settings)) = what.statements.split_first() else { return Ok(()) };
+    if let Some(name) = what.tablespace {
+        builder.execute(&format!("SET default_tablespace = {}", quote_ident(name))).await?;
+    }
     holder.execute(&format!("BEGIN; LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", what.table)).await?;
     let made = build(builder, create, what.index).await;
     holder.execute("ROLLBACK").await?;

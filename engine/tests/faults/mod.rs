@@ -1,12 +1,14 @@
 //! Everything that can go wrong from outside, caused on real servers: what is said, that nothing is lost, and that the
 //! same command ends well afterwards.
 
+mod catalogs;
 mod damage;
 mod planning;
 mod resume;
 mod servers;
 mod stores;
 mod targets;
+mod versions;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -175,6 +175,13 @@ async fn a_restore_repeated_after_its_end_finds_nothing_to_do() {
     let first = depot.restore(&target.url()).await.unwrap();
     let again = depot.restore(&target.url()).await.unwrap_or_else(|e| panic!("{}", told(&e)));
     assert_eq!((again.rows, again.tables, again.entries), (first.rows, first.tables, 0));
+    // Stopped while it compares, it is stopped, and not refused for what the target has.
+    let comparing = |event: &Event| matches!(event, Event::Warning { message } if message.contains("comparing both"));
+    for around in [stopping(comparing, 1), stopping(is_phase("verify"), 1)] {
+        let error = depot.restore_as(&target.url(), &two_lanes(), &around).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Cancelled, "{}", told(&error));
+        assert_no_sessions(&target);
+    }
     let changes = [
         ("CREATE INDEX extra ON big (word)", "DROP INDEX extra"),
         ("ALTER TABLE small ALTER note SET DEFAULT 'x'", "ALTER TABLE small ALTER note DROP DEFAULT"),

@@ -189,7 +189,7 @@ async fn a_database_comes_back_with_its_properties() {
         }
         let client = cluster.connect(&copy).await.unwrap();
         let features = introspect::Features::of(catalog.server.version);
-        let mut again = introspect::database::read(&client, &features).await.unwrap();
+        let mut again = introspect::database::read(&introspect::Client::of(&client), &features).await.unwrap();
         drop(client);
         cluster.execute(&format!("DROP DATABASE \"{quoted}\" WITH (FORCE)"));
         again.oid = catalog.database.oid;
@@ -214,10 +214,12 @@ async fn the_census_names_what_the_model_lacks() {
     let client = database.client().await;
     client.batch_execute("BEGIN; SET search_path = ''").await.unwrap();
     let forgotten = |class| catalog.objects.iter().filter(|o| o.id.class != class).cloned().collect::<Vec<_>>();
-    let (census, casts) = introspect::census::read(&client, &forgotten(Class::Cast)).await.unwrap();
+    let (census, casts) =
+        introspect::census::read(&introspect::Client::of(&client), &forgotten(Class::Cast)).await.unwrap();
     assert_eq!((census.0["pg_cast"].missing(), census.total().missing()), (1, 2));
     assert_eq!(named(&casts)[0], "cast (integer AS pg_catalog.\"char\"[])");
-    let (_, constraints) = introspect::census::read(&client, &forgotten(Class::Constraint)).await.unwrap();
+    let (_, constraints) =
+        introspect::census::read(&introspect::Client::of(&client), &forgotten(Class::Constraint)).await.unwrap();
     assert!(named(&constraints).contains(&"table constraint t_pkey on public.t".to_owned()), "{constraints:?}");
 }
 
@@ -259,7 +261,7 @@ async fn the_census_names_what_an_object_lacks() {
             _ => {}
         }
     }
-    let (census, unsupported) = introspect::census::read(&client, &objects).await.unwrap();
+    let (census, unsupported) = introspect::census::read(&introspect::Client::of(&client), &objects).await.unwrap();
     let named: Vec<String> = unsupported.iter().map(|lost| format!("{}: {}", lost.class, lost.name)).collect();
     let expected = [
         "comment: 1 of public.pair",
@@ -358,4 +360,40 @@ async fn an_older_server_gets_what_it_can_have() {
         target.value("SELECT relacl FROM pg_class WHERE relname = 't'"),
         "{postgres=arwdDxt/postgres,objects_reader=r/postgres,objects_owner=arwdDxt/postgres}"
     );
+}
+
+/// What an owner has by a grant of his own is written down nowhere on servers without that privilege.
+#[tokio::test]
+async fn maintain_is_lost_by_name_unless_all_stands_for_it() {
+    let (new, old) = (Cluster::shared(18), Cluster::shared(15));
+    for cluster in [new, old] {
+        cluster.execute(ROLES);
+    }
+    let (source, target) = (new.database("objects_new"), old.database("objects_old"));
+    source.execute(
+        "CREATE SCHEMA s; CREATE TABLE s.whole (a int); ALTER TABLE s.whole OWNER TO objects_owner;
+         GRANT ALL ON s.whole TO objects_reader; CREATE TABLE s.part (a int); ALTER TABLE s.part OWNER TO objects_owner;
+         REVOKE TRUNCATE ON s.part FROM objects_owner; CREATE TABLE s.less (a int); ALTER TABLE s.less OWNER TO objects_owner;
+         REVOKE MAINTAIN ON s.less FROM objects_owner;
+         ALTER DEFAULT PRIVILEGES FOR ROLE objects_owner REVOKE TRUNCATE ON TABLES FROM objects_owner;
+         ALTER DEFAULT PRIVILEGES FOR ROLE objects_reader GRANT ALL ON TABLES TO objects_owner",
+    );
+    let toc = write(&read(&source).await, 15);
+    let expected = [
+        "privilege MAINTAIN on s.part for objects_owner",
+        "privilege MAINTAIN for objects_owner in DEFAULT PRIVILEGES FOR TABLES",
+    ];
+    assert_eq!(losses(&toc), expected);
+    target.execute(&script(&toc));
+    let acls = "SELECT relname, relacl FROM pg_class WHERE relnamespace = 's'::regnamespace
+                UNION ALL SELECT defaclrole::regrole::text, defaclacl FROM pg_default_acl ORDER BY 1";
+    let stored: Vec<String> = target.rows(acls).into_iter().map(|row| row.into_iter().flatten().collect()).collect();
+    let expected = [
+        "less",
+        "objects_owner{objects_owner=arwdxt/objects_owner}",
+        "objects_reader{objects_owner=arwdDxt/objects_reader,objects_reader=arwdDxt/objects_reader}",
+        "part{objects_owner=arwdxt/objects_owner}",
+        "whole{objects_owner=arwdDxt/objects_owner,objects_reader=arwdDxt/objects_owner}",
+    ];
+    assert_eq!(stored, expected);
 }

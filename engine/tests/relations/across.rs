@@ -79,6 +79,25 @@ async fn not_null_constraints_of_18_become_what_14_can_say() {
     );
 }
 
+/// A name that a child gave to what it inherits besides has no place on older servers.
+#[tokio::test]
+async fn the_name_of_a_childs_own_not_null_is_lost_by_name() {
+    let sample = r#"
+        CREATE TABLE s.above (a int CONSTRAINT above_a NOT NULL, b int NOT NULL);
+        CREATE TABLE s.below (CONSTRAINT "of its own" NOT NULL a, CONSTRAINT below_b_not_null NOT NULL b, c int) INHERITS (s.above);
+        CREATE TABLE s.heir (d int) INHERITS (s.above);"#;
+    let question = "SELECT attrelid::regclass, attname, attnotnull FROM pg_attribute
+                     WHERE attrelid = 's.below'::regclass AND attnum > 0 ORDER BY attnum";
+    let (losses, rows) = across((18, 15), sample, question).await;
+    let expected = [
+        "name above_a of the not-null constraint on column a",
+        "name of its own of the not-null constraint on column a",
+        "name below_b_not_null of the not-null constraint on column b",
+    ];
+    assert_eq!(losses, expected);
+    assert_eq!(rows, ["s.below a t", "s.below b t", "s.below c f"]);
+}
+
 #[tokio::test]
 async fn what_14_lacks_is_named() {
     let (mut losses, rows) = across((18, 14), samples::SINCE_18, "SELECT count(*) FROM pg_publication").await;

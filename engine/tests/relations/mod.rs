@@ -25,6 +25,7 @@ async fn read(database: &Database<'_>) -> (Features, Vec<Object>) {
     let version = client.query_one("SELECT current_setting('server_version_num')::int4", &[]).await.unwrap();
     let features = Features::of(ServerVersion(version.get::<_, i32>(0).try_into().unwrap()));
     let mut objects = schemas(&client).await;
+    let client = introspect::Client::of(&client);
     objects.extend(introspect::table::read(&client, &features).await.unwrap());
     objects.extend(introspect::sequence::read(&client, &features).await.unwrap());
     objects.extend(introspect::view::read(&client, &features).await.unwrap());

@@ -320,7 +320,7 @@ async fn every_major_is_read_into_the_model() {
         let client = cluster.connect("postgres").await.unwrap();
         client.batch_execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET search_path = ''").await.unwrap();
         let features = Features::of(pgfreight_engine::ids::ServerVersion::from_major(major));
-        let globals = introspect::globals::read(&client, &features, false).await.unwrap();
+        let globals = introspect::globals::read(&introspect::Client::of(&client), &features, false).await.unwrap();
         assert_eq!((globals.bootstrap.as_str(), globals.roles.len(), globals.tablespaces.len()), ("postgres", 10, 1));
         let user = globals.role("user").unwrap();
         assert_eq!((user.login, user.create_db, user.connection_limit, &user.password), (true, true, 7, &None));

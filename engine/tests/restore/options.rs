@@ -128,3 +128,87 @@ async fn too_many_lanes_for_the_memory_are_refused_before_anything() {
     let error = place.restore(&dump, "postgresql://nobody@127.0.0.1:1/x", &jobs(60)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
 }
+
+/// A schema without anything in it is nothing to collide with: it is taken over, with owner and privileges.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_schema_is_no_content() {
+    let cluster = Cluster::shared(18);
+    let source = sample(cluster, "source");
+    let role = cluster.role("keeper", "");
+    source.execute(&format!("ALTER SCHEMA shop OWNER TO {}; COMMENT ON SCHEMA shop IS 'sells'", role.name()));
+    let place = Place::new().await;
+    let dump = place.dump(&source.url()).await;
+    let target = cluster.database("target");
+    target.execute("CREATE SCHEMA shop");
+    let one = filtered(|options| options.filters.tables = vec!["shop.nothing".into()]);
+    let report = place.restore(&dump, &target.url(), &one).await.unwrap();
+    assert_eq!((report.losses, target.value("SELECT count(*) FROM shop.nothing").as_str()), (Vec::new(), "10"));
+    let error = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap_err();
+    assert!(error.what().contains("is not empty: it has shop.nothing"), "{error}");
+    target.execute("DROP TABLE shop.nothing");
+    let report = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap();
+    assert!(report.losses.is_empty(), "{:?}", report.losses);
+    compare::assert_equal(&source.url(), &target.url(), Scope::All);
+    // Whatever stands in it makes it content, also what is no relation.
+    let target = cluster.database("target");
+    target.execute("CREATE SCHEMA shop; CREATE DOMAIN shop.d AS int");
+    let error = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap_err();
+    assert!(error.what().contains("is not empty: it has schema shop"), "{error}");
+}
+
+/// An invalid index lies where it lay; where that is not, in the default tablespace, and that is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_index_keeps_its_tablespace() {
+    let settings = vec!["allow_in_place_tablespaces = on".to_owned()];
+    let options = pgfreight_fixtures::postgres::Options { settings, ..Default::default() };
+    let cluster = Cluster::start(18, &options);
+    cluster.execute("CREATE TABLESPACE \"fast one\" LOCATION ''");
+    let (source, target) = (cluster.database("source"), cluster.database("target"));
+    source.execute("CREATE TABLE twice (a int); INSERT INTO twice VALUES (1), (1)");
+    let failing = "CREATE UNIQUE INDEX CONCURRENTLY never ON twice (a) TABLESPACE \"fast one\"";
+    source.client().await.batch_execute(failing).await.unwrap_err();
+    let place = Place::new().await;
+    let dump = place.dump(&source.url()).await;
+    let report = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap();
+    assert!(report.losses.is_empty(), "{:?}", report.losses);
+    let question = "SELECT indisvalid, spcname FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+                      LEFT JOIN pg_tablespace t ON t.oid = reltablespace WHERE relname = 'never'";
+    assert_eq!(target.rows(question), source.rows(question));
+    assert_eq!(target.rows(question)[0][1].as_deref(), Some("fast one"));
+    let target = Cluster::shared(18).database("target");
+    let report = place.restore(&dump, &target.url(), &jobs(2)).await.unwrap();
+    let lost: Vec<String> = report.losses.iter().map(|loss| format!("{} {}", loss.class, loss.reason)).collect();
+    assert_eq!(lost, ["TABLESPACE tablespace fast one is not on the target: the default one is used"]);
+    assert_eq!(target.rows(question), [[Some("f".to_owned()), None]]);
+}
+
+/// Keys in a circle and keys to the own table, in force while only rows are restored: without triggers all of them go, with
+/// triggers those that some order satisfies; what none satisfies is lost by name.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_whose_keys_go_in_circles() {
+    const TABLES: &str = "CREATE TABLE x (id int PRIMARY KEY, y int); CREATE TABLE y (id int PRIMARY KEY, x int REFERENCES x);
+        CREATE TABLE tree (id int PRIMARY KEY, above int REFERENCES tree); ALTER TABLE x ADD FOREIGN KEY (y) REFERENCES y";
+    let cluster = Cluster::shared(18);
+    let source = cluster.database("source");
+    source.execute(TABLES);
+    source.execute(
+        "INSERT INTO x VALUES (1), (2); INSERT INTO y VALUES (1, 2), (2, 1); UPDATE x SET y = id;
+         INSERT INTO tree SELECT i, nullif(i - 1, 0) FROM generate_series(1, 1000) i",
+    );
+    let place = Place::new().await;
+    let dump = place.dump(&source.url()).await;
+    let rows = filtered(|options| (options.filters.data_only, options.disable_triggers) = (true, true));
+    let target = cluster.database("target");
+    target.execute(TABLES);
+    let report = place.restore(&dump, &target.url(), &rows).await.unwrap();
+    assert!(report.losses.is_empty(), "{:?}", report.losses);
+    compare::assert_equal(&source.url(), &target.url(), Scope::All);
+    let target = cluster.database("target");
+    target.execute(TABLES);
+    let report =
+        place.restore(&dump, &target.url(), &filtered(|options| options.filters.data_only = true)).await.unwrap();
+    let mut lost: Vec<String> = report.losses.iter().map(|loss| format!("{} {}", loss.class, loss.name)).collect();
+    lost.sort();
+    assert_eq!(lost, ["TABLE DATA public.x", "TABLE DATA public.y"]);
+    assert_eq!(target.value("SELECT count(*) FROM tree"), "1000");
+}

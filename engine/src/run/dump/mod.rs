@@ -60,7 +60,7 @@ use crate::limits::{LANES_MAX, SNAPSHOT_ATTEMPTS};
 use crate::plan::dump_plan::DumpPlan;
 use crate::plan::select::Selection;
 use crate::seal::{Encryption, SealSpec};
-use crate::source::holder::Holder;
+use crate::source::holder::{Holder, news_of};
 use crate::source::lane::LaneOptions;
 use crate::source::reader::CatalogReader;
 use crate::store::Repository;
@@ -202,6 +202,9 @@ impl Run<'_> {
             version: holder.version().to_string(),
             database: self.lanes.connect.database().to_owned(),
         });
+        if let Some(message) = news_of(holder.version()) {
+            self.around.news.tell(Event::Warning { message });
+        }
         let surveyed = match stoppable(self.around, Box::pin(self.survey(&holder, &reader, known))).await {
             Ok(surveyed) => surveyed,
             Err(error) => {
@@ -343,7 +346,8 @@ pub(in crate::run) async fn survey(
     let mut catalog = introspect::read(reader.client()).await?;
     if options.globals {
         let features = introspect::Features::of(holder.version());
-        catalog.globals = Some(introspect::globals::read(reader.client(), &features, options.role_passwords).await?);
+        let client = introspect::Client::of(reader.client());
+        catalog.globals = Some(introspect::globals::read(&client, &features, options.role_passwords).await?);
     }
     let mut filters = options.filters.clone();
     filters.search_path = holder.search_path().to_vec();

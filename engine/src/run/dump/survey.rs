@@ -30,9 +30,6 @@ use crate::source::reader::CatalogReader;
 /// Heap page size that ctids count in; every supported build we know uses it, and facts are in bytes anyway.
 const BLOCK: u64 = 8192;
 
-/// First major with TID range scans; older servers read a whole table for every range.
-const TID_RANGE_SCAN: u32 = 14;
-
 /// Tables one warning names.
 const NAMED: usize = 50;
 
@@ -91,9 +88,11 @@ impl Survey<'_> {
         }
         let client = self.reader.client();
         // Asked in one go: far away every question costs a round trip.
-        let (tables, types, large_objects) =
+        let (mut tables, types, large_objects) =
             tokio::try_join!(facts::tables(client, &oids), facts::types(client), self.large_objects())?;
         self.refuse(&tables)?;
+        // A column whose type was removed by force has no text and no binary form; introspection has named it.
+        tables.iter_mut().for_each(|table| table.columns.retain(|column| types.contains_key(&column.type_oid)));
         let conditions = self.conditions();
         let mut planned = Vec::with_capacity(tables.len() + 1);
         for table in &tables {
@@ -151,8 +150,7 @@ impl Survey<'_> {
         let bytes = table.heap_bytes + table.toast_bytes;
         let tag = (self.tag)(&table.schema, &table.name);
         let blocks = u32::try_from(table.heap_bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
-        let splittable =
-            table.heap && table.kind == 'r' && condition.is_none() && self.holder.version().major() >= TID_RANGE_SCAN;
+        let splittable = table.heap && table.kind == 'r' && condition.is_none();
         let remembered = self.grids.get(&tag).copied();
         let (spans, memory) = if splittable {
             let memory = grid::choose(TableSize { blocks, bytes }, self.options.chunk_target, remembered);

@@ -61,9 +61,10 @@ async fn look(session: &Session, passwords: bool) -> Result<Found> {
     session.batch_execute(&settings::reading(session.version(), false)).await.map_err(failed)?;
     let row = session.query_one("SELECT session_user::pg_catalog.text", &[]).await.map_err(failed)?;
     let features = Features::of(session.version());
-    let globals = match introspect::globals::read(session, &features, passwords).await {
+    let client = introspect::Client::of(session);
+    let globals = match introspect::globals::read(&client, &features, passwords).await {
         // Roles can be made without seeing the passwords of others.
-        Err(IntrospectError::Passwords(_)) => introspect::globals::read(session, &features, false).await,
+        Err(IntrospectError::Passwords(_)) => introspect::globals::read(&client, &features, false).await,
         other => other,
     };
     Ok(Found { globals: globals.map_err(|error| error.of(Role::Target))?, connected: row.get(0) })

@@ -22,6 +22,7 @@ mod database;
 mod globals;
 mod lanes;
 mod load;
+mod members;
 mod prepare;
 mod renew;
 mod second_try;
@@ -190,6 +191,10 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             }
             Stage::Keys => problems = keys(run, tasks).await?,
             _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
+            Stage::Before => {
+                serial.entries(&run.unfinished(tasks)).await?;
+                members::name_missing(run, serial.lane().await?).await?;
+            }
             _ => serial.entries(&run.unfinished(tasks)).await?,
         }
     }

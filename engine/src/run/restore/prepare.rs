@@ -288,7 +288,7 @@ impl Prepared {
         if let Err(refused) = guards::refuse_occupied(&self.facts, tolerance, created.iter().cloned()) {
             let names = (&*created, &self.facts.relations);
             let may_be = matches!(tolerance, Tolerance::Nothing) && !options.dry_run;
-            self.is_done = may_be && already::is_done(cargo, names, &self.target, options, around).await;
+            self.is_done = may_be && already::is_done(cargo, names, &self.target, options, around).await?;
             return if self.is_done { Ok(()) } else { Err(refused) };
         }
         if !creates(&self.entries) {

@@ -79,10 +79,15 @@ impl<'a> Serial<'a> {
         let table = entry.relation.and_then(|table| run.cargo.contents.catalog.get(table));
         let Some(table) = table.map(|table| qualified(table.schema.as_deref(), &table.name)) else { return Ok(()) };
         let index = qualified(entry.schema.as_deref(), &entry.name);
-        let what = InvalidIndex { table: &table, index: &index, statements: &entry.create };
+        let tablespace = prepared.tablespace();
+        let what = InvalidIndex { table: &table, index: &index, tablespace, statements: &entry.create };
         let mut builder = run.open_lane().await?;
+        let mut lost = prepared.lost().to_vec();
         if let Err(error) = invalid_index::make(self.lane().await?, &mut builder, what).await {
-            let lost = prepared.forgive(&builder, error, run.rules)?;
+            let sql = entry.create.first().map_or("", String::as_str);
+            lost.push(prepared.forgive(&builder, sql, error, run.rules)?);
+        }
+        for lost in lost {
             self.execute(&progress::loss(&lost)).await?;
             run.lose(lost);
         }
@@ -111,7 +116,8 @@ impl<'a> Serial<'a> {
         progress::end(self.lane().await?, run.rules.attempt).await
     }
 
-    async fn lane(&mut self) -> Result<&mut Lane> {
+    /// The connection, between its tasks.
+    pub(super) async fn lane(&mut self) -> Result<&mut Lane> {
         if self.lane.as_ref().is_some_and(|lane| !lane.is_usable()) {
             self.lane = None;
         }

@@ -1,0 +1,46 @@
+//! Tables of extensions that the target's extensions do not make: added by hand (`ALTER EXTENSION … ADD TABLE`), or made by
+//! another version of the extension. Nothing in the catalogs tells the one from the other, nor from what the extension's script
+//! made, so they are looked for where it shows: on the target, once its extensions are there.
+
+use super::Run;
+use crate::catalog::{Body, Object};
+use crate::connect::Lane;
+use crate::ddl::EntryKind;
+use crate::error::Result;
+use crate::sql::{qualified, quote_literal};
+use crate::target::apply::Lost;
+
+/// Names the tables that came with one of the dump's extensions and are not there, though the extension is.
+pub(super) async fn name_missing(run: &Run, lane: &mut Lane) -> Result<()> {
+    let entries = run.entries.values().filter(|entry| entry.desc == "EXTENSION" && entry.kind == EntryKind::Create);
+    let made: Vec<&str> = entries.map(|entry| entry.name.as_str()).collect();
+    let of_extension = |object: &&Object| {
+        matches!(object.body, Body::Table(_)) && object.extension.as_deref().is_some_and(|name| made.contains(&name))
+    };
+    let tables = run.cargo.contents.catalog.objects.iter().filter(of_extension);
+    let rows: Vec<String> = tables
+        .filter_map(|object| {
+            let name = qualified(object.schema.as_deref(), &object.name);
+            Some(format!("({}, {})", quote_literal(&name), quote_literal(object.extension.as_deref()?)))
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT v.name, v.extension FROM (VALUES {}) v (name, extension)
+          WHERE pg_catalog.to_regclass(v.name) IS NULL
+            AND EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = v.extension) ORDER BY v.name",
+        rows.join(", ")
+    );
+    for row in lane.execute(&sql).await? {
+        let mut fields = row.into_iter().flatten();
+        let (Some(name), Some(extension)) = (fields.next(), fields.next()) else { continue };
+        let reason = format!(
+            "extension {extension} does not make it here, so it was added by hand or by another version of the extension; \
+             its rows are in the dump only if the extension registers them"
+        );
+        run.lose(Lost { class: "TABLE".to_owned(), name, reason });
+    }
+    Ok(())
+}
