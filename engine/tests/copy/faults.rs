@@ -186,3 +186,28 @@ async fn a_trigger_that_eats_rows_is_found_out() {
     assert_eq!(error.kind(), Kind::Verification, "{}", told(&error));
     assert!(error.what().contains("not those of the source"), "{}", told(&error));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ddl_that_waits_for_our_locks_does_not_stop_a_copy() {
+    let source = Cluster::shared(18).database("copy_ddl");
+    big(&source);
+    let target = Cluster::shared(18).database("copy_ddl_target");
+    let url = source.url();
+    // Behind the holder's lock: a lane that asked for the same one would wait behind this, and this waits for the holder.
+    let story = at(
+        1,
+        |event| matches!(event, Event::Planned { .. }),
+        move || {
+            let url = url.clone();
+            std::thread::spawn(move || sql(&url, "BEGIN; LOCK TABLE big IN ACCESS EXCLUSIVE MODE; COMMIT"));
+            std::thread::sleep(Duration::from_millis(500));
+        },
+    );
+    let mut options = lanes(2);
+    options.source.chunk_target = 32 << 20;
+    let report = ok(copy(&connect(&source.url()), &connect(&target.url()), &options, &story.around()).await);
+    assert_eq!((report.rows, report.restarts), (ROWS + 1000, 0));
+    let warnings = story.warnings().join("; ");
+    assert!(warnings.contains("DDL waits for our lock on public.big"), "{warnings}");
+    compare::assert_equal(&source.url(), &target.url(), Scope::All);
+}
