@@ -9,4 +9,5 @@ pub mod facts;
 pub mod guards;
 pub mod invalid_index;
 pub mod progress;
+pub mod read_back;
 pub mod settings;

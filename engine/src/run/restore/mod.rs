@@ -21,6 +21,7 @@ mod globals;
 mod lanes;
 mod load;
 mod prepare;
+mod read_back;
 mod second_try;
 mod serial;
 
@@ -74,6 +75,8 @@ struct Run {
     spoiled: Mutex<BTreeSet<usize>>,
     /// Tables that had rows before: positions of their loads.
     occupied: BTreeSet<usize>,
+    /// What lanes read back while they would have waited.
+    read_back: read_back::ReadBack,
     /// What was refused while tables were loaded.
     second_try: second_try::SecondTry,
     applied: AtomicU64,

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use super::already;
 use super::budget;
 use super::globals::Made;
+use super::read_back::ReadBack;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
 use crate::connect::{ConnectOptions, Lane};
@@ -400,6 +401,7 @@ impl Prepared {
             globals: self.made.entries,
             spoiled: Mutex::default(),
             occupied: self.occupied,
+            read_back: ReadBack::default(),
             second_try: SecondTry::default(),
             applied: AtomicU64::new(0),
             done,
