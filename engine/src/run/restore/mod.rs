@@ -185,8 +185,18 @@ async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
 
 /// Foreign keys, while every row is read back: adding a key leaves readers alone and keeps few processors busy, and no
 /// trigger can touch a row yet. Gives what differs.
+///
+/// Where the lanes are enough for every core of the server, only lanes without a key to add read, and the rest is read behind the
+/// keys: the keys of one table follow one another, and more readers would only take the processor from that chain. Otherwise
+/// as many lanes again read beside them.
 async fn keys(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<Vec<String>> {
-    let adding = lanes::run(run, Schedule::new(&[], &run.unfinished(tasks)));
+    let tasks = run.unfinished(tasks);
+    if run.fills_server() {
+        let loaded = run.plan.load_tasks(|_, _| true);
+        lanes::run(run, Schedule::new(&loaded, &tasks).with_readers_passing()).await?;
+        return check::fingerprints(run).await;
+    }
+    let adding = lanes::run(run, Schedule::new(&[], &tasks));
     // Both are waited for: a lane that is dropped would leave its statement running on the server.
     let (added, problems) = tokio::join!(adding, check::fingerprints(run));
     added.and(problems)
@@ -196,6 +206,11 @@ impl Run {
     /// A fresh connection to the target, set up for writing.
     async fn open_lane(&self) -> Result<Lane> {
         open_lane(&self.target, &self.writing).await
+    }
+
+    /// Whether the lanes keep every core of the server busy. Of a server elsewhere nobody knows the cores.
+    fn fills_server(&self) -> bool {
+        self.cores.is_some_and(|cores| self.options.jobs >= cores)
     }
 
     fn prepared(&self, id: u32) -> Option<Prepared> {
