@@ -105,6 +105,7 @@ pub struct Schedule {
     locks: HashMap<ObjectId, (usize, bool)>,
     running: usize,
     unended: usize,
+    readers_pass: bool,
 }
 
 impl Schedule {
@@ -119,6 +120,7 @@ impl Schedule {
             after_entry: HashMap::new(),
             locks: HashMap::new(),
             running: 0,
+            readers_pass: false,
             unended: loads.iter().map(unloaded).sum::<usize>() + entries.len(),
         };
         for (number, load) in loads.iter().enumerate() {
@@ -167,6 +169,12 @@ impl Schedule {
             let locks = entry.locks.clone();
             self.entries.insert(entry.id, Entry { blocked_by, locks, weight: entry.weight, ended: false });
         }
+    }
+
+    /// Its statements take no lock that would keep a reader waiting, or that a reader keeps waiting.
+    #[must_use]
+    pub fn with_readers_passing(self) -> Self {
+        Self { readers_pass: true, ..self }
     }
 
     /// What to do next.
@@ -255,14 +263,39 @@ impl Schedule {
         }
     }
 
-    /// Tasks that have begun and not ended.
+    /// A lane with nothing to do wants to read a relation meanwhile: granted unless a statement that would have to wait for
+    /// the reader runs or could begin. It counts as running until [`Schedule::read`].
+    pub fn try_read(&mut self, relation: ObjectId) -> bool {
+        let is_exclusive = |(id, kind): &(ObjectId, LockKind)| *id == relation && *kind == LockKind::Exclusive;
+        let wants = |(_, id): &(Reverse<u64>, u32)| self.entries[id].locks.iter().any(is_exclusive);
+        if self.readers_pass {
+            return true;
+        }
+        if self.locks.get(&relation).is_some_and(|held| held.1) || self.ready.iter().any(wants) {
+            return false;
+        }
+        self.locks.entry(relation).or_insert((0, false)).0 += 1;
+        self.running += 1;
+        true
+    }
+
+    /// A reader has ended.
+    pub fn read(&mut self, relation: ObjectId) {
+        if self.readers_pass {
+            return;
+        }
+        self.running = self.running.saturating_sub(1);
+        self.let_go(relation);
+    }
+
+    /// Tasks that have begun and not ended, readers included.
     pub fn running(&self) -> usize {
         self.running
     }
 
-    /// Whether all chunks of a load have ended.
+    /// Whether all chunks of a load have ended; false for one that is not in this schedule.
     pub fn is_loaded(&self, load: usize) -> bool {
-        self.loads[load].unfinished == 0
+        self.loads.get(load).is_some_and(|load| load.unfinished == 0)
     }
 
     fn release(&mut self, waiter: Waiter) {
@@ -307,12 +340,16 @@ impl Schedule {
 
     fn unlock(&mut self, id: u32) {
         let Some(entry) = self.entries.get(&id) else { return };
-        for (relation, _) in &entry.locks {
-            if let Some(held) = self.locks.get_mut(relation) {
-                held.0 -= 1;
-                if held.0 == 0 {
-                    self.locks.remove(relation);
-                }
+        for (relation, _) in entry.locks.clone() {
+            self.let_go(relation);
+        }
+    }
+
+    fn let_go(&mut self, relation: ObjectId) {
+        if let Some(held) = self.locks.get_mut(&relation) {
+            held.0 -= 1;
+            if held.0 == 0 {
+                self.locks.remove(&relation);
             }
         }
     }
@@ -425,6 +462,52 @@ mod tests {
         assert_eq!(schedule.take_next(), Next::Wait);
         schedule.ended(Task::Entry { id: 4 });
         assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 5 }));
+    }
+
+    #[test]
+    fn readers_never_meet_a_statement_that_would_wait_for_them() {
+        use LockKind::{Exclusive, Share};
+        let with = |id, oid, kind, load| EntryTask {
+            locks: vec![(relation(oid), kind)],
+            loads: vec![load],
+            ..entry(id, &[], 1)
+        };
+        let entries = [with(1, 1, Share, 0), with(2, 1, Exclusive, 1), with(3, 2, Exclusive, 1)];
+        let mut schedule = Schedule::new(&[load(&[1]), load(&[2])], &entries);
+        let (second, first) = (schedule.take_next(), schedule.take_next());
+        assert_eq!((second, first), (Next::Run(chunk(1, 0)), Next::Run(chunk(0, 0))));
+        schedule.ended(chunk(0, 0));
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 1 }));
+        assert!(schedule.is_loaded(0) && !schedule.is_loaded(1) && !schedule.is_loaded(7));
+        // Beside another reader, while nothing else wants the relation.
+        assert!(schedule.try_read(relation(1)));
+        schedule.ended(chunk(1, 0));
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 3 }));
+        assert!(!schedule.try_read(relation(2)), "it runs");
+        assert!(!schedule.try_read(relation(1)), "it is ready and waits for the first reader");
+        schedule.ended(Task::Entry { id: 1 });
+        schedule.ended(Task::Entry { id: 3 });
+        assert_eq!(schedule.take_next(), Next::Wait, "a reader holds it, and that is no loop");
+        schedule.read(relation(1));
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 2 }));
+        schedule.ended(Task::Entry { id: 2 });
+        assert_eq!(schedule.take_next(), Next::Done);
+    }
+
+    #[test]
+    fn readers_pass_where_no_statement_minds() {
+        let key = EntryTask { locks: vec![(relation(1), LockKind::Exclusive)], ..entry(1, &[], 1) };
+        let mut schedule = Schedule::new(&[], &[key.clone(), EntryTask { id: 2, ..key }]).with_readers_passing();
+        assert!(schedule.try_read(relation(1)), "before it");
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 1 }));
+        assert!(schedule.try_read(relation(1)), "beside it");
+        assert_eq!((schedule.running(), schedule.take_next()), (1, Next::Wait));
+        schedule.ended(Task::Entry { id: 1 });
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 2 }));
+        schedule.read(relation(1));
+        schedule.read(relation(1));
+        schedule.ended(Task::Entry { id: 2 });
+        assert_eq!(schedule.take_next(), Next::Done);
     }
 
     #[test]

@@ -32,6 +32,11 @@ pub fn to_read_back(blocks: u64, all: u64, lanes: usize) -> Vec<Span> {
     if blocks <= READ_WHOLE_MOST && blocks <= share_and_quarter {
         return vec![Span::WHOLE];
     }
+    to_read_back_in_pieces(blocks)
+}
+
+/// The ranges in which a table of so many blocks is read back piece by piece.
+pub fn to_read_back_in_pieces(blocks: u64) -> Vec<Span> {
     split(u32::try_from(blocks).unwrap_or(u32::MAX), GridMemory { blocks: READ_BACK })
 }
 

@@ -36,8 +36,8 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Adds another part of the same table.
-    pub(super) fn add(&mut self, other: Self) {
+    /// Takes in another part of the same table.
+    pub fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.raw += other.raw;
         self.fingerprint = self.fingerprint + other.fingerprint;
@@ -74,6 +74,15 @@ impl Comparison {
     }
 }
 
+/// A table, and what was read of it before.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The table.
+    pub table: TableData,
+    /// What its rows came to so far, and the ranges that are left; `None` where nothing was read.
+    pub read: Option<(Reading, Vec<Span>)>,
+}
+
 /// Who reads.
 #[derive(Clone, Debug)]
 pub struct ReadingLanes {
@@ -81,6 +90,12 @@ pub struct ReadingLanes {
     pub count: usize,
     /// Where they say what they did, and the number of the first of them there.
     pub timeline: Option<(Timeline, usize)>,
+}
+
+impl Begun {
+    fn sum(&self) -> Reading {
+        self.read.as_ref().map(|(sum, _)| *sum).unwrap_or_default()
+    }
 }
 
 impl From<usize> for ReadingLanes {
@@ -115,13 +130,24 @@ pub async fn compare(
     lanes: impl Into<ReadingLanes>,
     around: &Surroundings,
 ) -> Result<Vec<Comparison>> {
-    let lanes = lanes.into();
+    let tables = tables.into_iter().map(|table| Begun { table, read: None }).collect();
+    finish(options, tables, encoding, lanes.into(), around).await
+}
+
+/// As [`compare`], for tables of which a part may have been read.
+pub async fn finish(
+    options: &LaneOptions,
+    begun: Vec<Begun>,
+    encoding: &str,
+    lanes: ReadingLanes,
+    around: &Surroundings,
+) -> Result<Vec<Comparison>> {
     let (holder, reader) = Holder::open(options).await?;
-    let jobs = divide(&reader, &tables, lanes.count).await?;
+    let jobs = divide(&reader, &begun, lanes.count).await?;
     drop(reader);
     let readers = Arc::new(Readers {
-        sums: Mutex::new(tables.iter().map(|_| Ok(Reading::default())).collect()),
-        tables,
+        sums: Mutex::new(begun.iter().map(|begun| Ok(begun.sum())).collect()),
+        tables: begun.into_iter().map(|begun| begun.table).collect(),
         encoding: encoding.to_owned(),
         jobs: Mutex::new(jobs),
         holder,
@@ -151,20 +177,24 @@ pub async fn compare(
 /// Cuts tables into spans by their size in that database; everything that cannot be cut is read whole. The largest first.
 async fn divide(
     reader: &crate::source::reader::CatalogReader,
-    tables: &[TableData],
+    tables: &[Begun],
     lanes: usize,
 ) -> Result<VecDeque<Job>> {
-    let names: Vec<(&str, &str)> = tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).collect();
+    let name = |begun: &'_ Begun| (begun.table.schema.clone(), begun.table.name.clone());
+    let names: Vec<(String, String)> = tables.iter().map(name).collect();
+    let names: Vec<(&str, &str)> = names.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).collect();
     let sizes = facts::sizes(reader.client(), &names).await?;
     let sizes: Vec<u64> = (0..tables.len()).map(|index| sizes.get(index).copied().flatten().unwrap_or(0)).collect();
     let mut order: Vec<usize> = (0..tables.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(sizes[*index]));
     let mut jobs = VecDeque::new();
     for index in order {
-        let table = &tables[index];
-        let spans = match table.condition.is_some() || table.kind == DataKind::LargeObjects {
-            true => vec![Span::WHOLE],
-            false => split::to_read_back(sizes[index], sizes.iter().sum(), lanes),
+        let Begun { table, read } = &tables[index];
+        let whole = table.condition.is_some() || table.kind == DataKind::LargeObjects;
+        let spans = match read {
+            Some((_, left)) => left.clone(),
+            None if whole => vec![Span::WHOLE],
+            None => split::to_read_back(sizes[index], sizes.iter().sum(), lanes),
         };
         jobs.extend(spans.into_iter().map(|span| Job { table: index, span }));
     }
@@ -242,7 +272,8 @@ async fn read_span(
     hash(&mut copy, RowHasher::new(source.format), pool, news).await
 }
 
-async fn hash(copy: &mut CopyOut<'_>, mut hasher: RowHasher, pool: &CpuPool, news: &News) -> Result<Reading> {
+/// Reads a running copy to its end.
+pub async fn hash(copy: &mut CopyOut<'_>, mut hasher: RowHasher, pool: &CpuPool, news: &News) -> Result<Reading> {
     let mut spare = BytesMut::with_capacity(BATCH + (BATCH >> 3));
     let mut filled = BytesMut::with_capacity(BATCH + (BATCH >> 3));
     let mut more = copy.read(&mut filled, BATCH).await?;

@@ -9,7 +9,7 @@ use crate::source::copy_out;
 use crate::sql;
 
 /// Encoding of rows that the server neither knows nor converts.
-const NO_ENCODING: &str = "SQL_ASCII";
+pub(super) const NO_ENCODING: &str = "SQL_ASCII";
 
 /// Opens the transaction of a chunk and writes the chunk down in it.
 pub fn begin(table: &TableData, (load, chunk): (usize, usize), attempt: Option<u64>, encoding: &str) -> String {

@@ -11,4 +11,5 @@ pub mod guards;
 pub mod invalid_index;
 pub mod present;
 pub mod progress;
+pub mod read_back;
 pub mod settings;

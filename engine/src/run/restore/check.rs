@@ -4,16 +4,15 @@ use super::{Run, locked};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::contents::TableData;
-use crate::plan::restore_plan::PlannedLoad;
-use crate::run::fingerprint::{self, ReadingLanes};
+use crate::run::fingerprint::{self, Begun, ReadingLanes};
 use crate::source::lane::LaneOptions;
 
 impl Run {
     /// The loads whose tables must now equal the dump's: those that lost nothing and began empty.
-    pub(super) fn checked(&self) -> Vec<&PlannedLoad> {
+    pub(super) fn checked(&self) -> Vec<usize> {
         let spoiled = locked(&self.spoiled).clone();
-        let whole = |(load, _): &(usize, &PlannedLoad)| !spoiled.contains(load) && !self.occupied.contains(load);
-        self.plan.loads.iter().enumerate().filter(whole).map(|(_, load)| load).collect()
+        let whole = |load: &usize| !spoiled.contains(load) && !self.occupied.contains(load);
+        (0..self.plan.loads.len()).filter(whole).collect()
     }
 
     /// A table with the rows it should have now.
@@ -31,7 +30,9 @@ pub(super) async fn fingerprints(run: &Run) -> Result<Vec<String>> {
     }
     run.stopped()?;
     run.around.news.tell(Event::Phase { name: "check" });
-    let tables: Vec<TableData> = run.checked().into_iter().map(|load| run.table_as_read(load.table)).collect();
+    let begun = |load: usize| run.read_back.begun(load, run.table_as_read(run.plan.loads[load].table));
+    let begun: Vec<Begun> = run.checked().into_iter().map(begun).collect();
+    let tables: Vec<TableData> = begun.iter().map(|begun| begun.table.clone()).collect();
     if tables.is_empty() {
         return Ok(Vec::new());
     }
@@ -40,7 +41,7 @@ pub(super) async fn fingerprints(run: &Run) -> Result<Vec<String>> {
     let jobs = run.options.jobs;
     // Numbered behind the lanes that add foreign keys meanwhile.
     let lanes = ReadingLanes { count: jobs, timeline: Some((run.timeline.clone(), jobs)) };
-    let compared = fingerprint::compare(&reader, tables.clone(), encoding, lanes, &run.around).await;
+    let compared = fingerprint::finish(&reader, begun, encoding, lanes, &run.around).await;
     let compared = compared.map_err(|error| error.context("reading restored tables back"))?;
     Ok(compared
         .iter()

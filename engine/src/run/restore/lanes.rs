@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::serial::{or_cancel, retry_or};
 use super::{Run, load, locked};
+use crate::catalog::ObjectId;
 use crate::connect::Lane;
 use crate::error::{Error, Kind, Result};
 use crate::plan::schedule::{Next, Schedule, Task};
@@ -19,6 +20,8 @@ use crate::target::apply::{self, WrittenDown};
 struct Shared {
     run: Arc<Run>,
     schedule: Mutex<Schedule>,
+    /// Loads that a lane may read back when it would wait.
+    worth_reading: Vec<usize>,
     /// Something has ended: those who wait look again.
     ended: Notify,
     /// A lane failed: nobody begins anything more.
@@ -32,6 +35,7 @@ pub(super) async fn run(run: &Arc<Run>, mut schedule: Schedule) -> Result<()> {
     let shared = Arc::new(Shared {
         run: Arc::clone(run),
         schedule: Mutex::new(schedule),
+        worth_reading: run.worth_reading(),
         ended: Notify::new(),
         failed: CancellationToken::new(),
     });
@@ -67,6 +71,7 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
         let next = locked(&shared.schedule).take_next();
         match next {
             Next::Done => break,
+            Next::Wait if fill_in(&shared, number, &mut connection).await? => {}
             Next::Wait => {
                 let idle = Instant::now();
                 tokio::select! {
@@ -95,6 +100,53 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
     Ok(())
 }
 
+/// Reads a piece of a complete table back in the place of waiting; false if there is none.
+async fn fill_in(shared: &Shared, number: usize, connection: &mut Option<Lane>) -> Result<bool> {
+    let run = &shared.run;
+    let Some((load, relation)) = readable(shared) else { return Ok(false) };
+    let reading = run.timeline.begin(Work {
+        lane: number,
+        what: "check".to_owned(),
+        name: run.plan.loads[load].name.clone(),
+        chunk: None,
+    });
+    let outcome = match opened(run, connection).await {
+        Ok(lane) => run.read_piece(lane, load).await,
+        // The check will say what is wrong, if it still is.
+        Err(_) => Ok(false),
+    };
+    reading.end();
+    locked(&shared.schedule).read(relation);
+    shared.ended.notify_waiters();
+    let is_sound = outcome?;
+    if !is_sound {
+        *connection = None;
+    }
+    Ok(is_sound)
+}
+
+/// A complete load that may be read now, with its relation, which counts as read from here on.
+fn readable(shared: &Shared) -> Option<(usize, ObjectId)> {
+    let run = &shared.run;
+    let mut schedule = locked(&shared.schedule);
+    let relation = |load: usize| run.cargo.contents.tables[run.plan.loads[load].table].object;
+    let loaded =
+        shared.worth_reading.iter().copied().filter(|load| schedule.is_loaded(*load) && run.is_readable(*load));
+    let candidates: Vec<(usize, ObjectId)> = loaded.filter_map(|load| Some((load, relation(load)?))).collect();
+    candidates.into_iter().find(|(_, relation)| schedule.try_read(*relation))
+}
+
+/// The lane's connection, a new one where there is none or the old one is of no use any more.
+async fn opened<'a>(run: &Run, connection: &'a mut Option<Lane>) -> Result<&'a mut Lane> {
+    if connection.as_ref().is_some_and(|lane| !lane.is_usable()) {
+        *connection = None;
+    }
+    match connection {
+        Some(lane) => Ok(lane),
+        none => Ok(none.insert(run.open_lane().await?)),
+    }
+}
+
 /// Does a task, again on a new connection when the old one is lost.
 async fn perform(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Result<()> {
     let run = &shared.run;
@@ -113,13 +165,7 @@ async fn perform(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> 
 
 async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Result<()> {
     let run = &shared.run;
-    if connection.as_ref().is_some_and(|lane| !lane.is_usable()) {
-        *connection = None;
-    }
-    let lane = match connection {
-        Some(lane) => lane,
-        none => none.insert(run.open_lane().await?),
-    };
+    let lane = opened(run, connection).await?;
     match task {
         Task::Chunk { load, chunk } => load::chunk(run, lane, load, chunk).await,
         Task::Entry { id } => {

@@ -24,6 +24,7 @@ mod lanes;
 mod load;
 mod members;
 mod prepare;
+mod read_back;
 mod renew;
 mod second_try;
 mod serial;
@@ -35,6 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::chunk_source::{ChunkSource, Place};
+use super::cpu_pool::CpuPool;
 use super::fingerprint::Reading;
 use super::opened::OpenedDump;
 use super::options::{RestoreOptions, Surroundings};
@@ -69,6 +71,8 @@ struct Run {
     target: ConnectOptions,
     options: RestoreOptions,
     around: Surroundings,
+    /// Hashes rows that are read back.
+    pool: CpuPool,
     pace: Pace,
     timeline: Timeline,
     facts: TargetFacts,
@@ -84,6 +88,8 @@ struct Run {
     spoiled: Mutex<BTreeSet<usize>>,
     /// Tables that had rows before: positions of their loads.
     occupied: BTreeSet<usize>,
+    /// What lanes read back while they would have waited.
+    read_back: read_back::ReadBack,
     /// What was refused while tables were loaded.
     second_try: second_try::SecondTry,
     /// Chunks that are still to be loaded.
@@ -226,8 +232,18 @@ async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
 
 /// Foreign keys, while every row is read back: adding a key leaves readers alone and keeps few processors busy, and no
 /// trigger can touch a row yet. Gives what differs.
+///
+/// Where the lanes are enough for every core of the server, only lanes without a key to add read, and the rest is read behind the
+/// keys: the keys of one table follow one another, and more readers would only take the processor from that chain. Otherwise
+/// as many lanes again read beside them.
 async fn keys(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<Vec<String>> {
-    let adding = lanes::run(run, Schedule::new(&[], &run.unfinished(tasks)));
+    let tasks = run.unfinished(tasks);
+    if run.fills_server() {
+        let loaded = run.plan.load_tasks(|_, _| true);
+        lanes::run(run, Schedule::new(&loaded, &tasks).with_readers_passing()).await?;
+        return check::fingerprints(run).await;
+    }
+    let adding = lanes::run(run, Schedule::new(&[], &tasks));
     // Both are waited for: a lane that is dropped would leave its statement running on the server.
     let (added, problems) = tokio::join!(adding, check::fingerprints(run));
     added.and(problems)
@@ -255,6 +271,11 @@ impl Run {
             1 => self.chunks.release().await,
             _ => Ok(()),
         }
+    }
+
+    /// Whether the lanes keep every core of the server busy. Of a server elsewhere nobody knows the cores.
+    fn fills_server(&self) -> bool {
+        self.cores.is_some_and(|cores| self.options.jobs >= cores)
     }
 
     fn prepared(&self, id: u32) -> Option<Prepared> {

@@ -10,6 +10,7 @@ use super::budget;
 use super::cargo::Cargo;
 use super::chosen;
 use super::globals::Made;
+use super::read_back::ReadBack;
 use super::renew::Renewal;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
@@ -24,6 +25,7 @@ use crate::plan::jobs::Choice;
 use crate::plan::restore_plan::{self, PlanInput, RestorePlan, Stage};
 use crate::plan::select_entries::RestoreFilters;
 use crate::run::chunk_source::ChunkSource;
+use crate::run::cpu_pool::CpuPool;
 use crate::run::fingerprint::Reading;
 use crate::run::jobs;
 use crate::run::options::{RestoreOptions, Surroundings};
@@ -372,6 +374,7 @@ impl Prepared {
             target: self.target,
             options: RestoreOptions { jobs: self.writing.lanes, ..options.clone() },
             around: around.clone(),
+            pool: CpuPool::with_all_cores()?,
             pace: Pace::new(options.rate_limit),
             timeline,
             facts: self.facts,
@@ -390,6 +393,7 @@ impl Prepared {
             globals: self.made.entries,
             spoiled: Mutex::default(),
             occupied: self.occupied,
+            read_back: ReadBack::default(),
             second_try: SecondTry::default(),
             unread: AtomicU64::new(0),
             applied: AtomicU64::new(0),
