@@ -19,6 +19,7 @@ mod gather;
 mod journal;
 mod known;
 mod lanes;
+mod members;
 mod packer;
 mod survey;
 mod watch;
@@ -240,6 +241,9 @@ impl Run<'_> {
             catalog.planner_statistics = introspect::planner_statistics::read(reader.client(), &features).await?;
         }
         self.tell_dangling(&selection);
+        for message in members::left_behind(reader, &catalog, &selection).await? {
+            self.around.news.tell(Event::Warning { message });
+        }
         self.phase("lock");
         let tag = |schema: &str, name: &str| self.writer.table_tag(&catalog.database.name, schema, name);
         let survey = Survey {
