@@ -172,7 +172,7 @@ fn renumbered(name: &str) -> Error {
 }
 
 /// Whether only a part of the dump was asked for: then other things in the target are natural.
-fn is_partial(filters: &RestoreFilters) -> bool {
+pub(super) fn is_partial(filters: &RestoreFilters) -> bool {
     let RestoreFilters { tables, schemas, indexes, functions, triggers, list, .. } = filters;
     [tables, schemas, indexes, functions, triggers].into_iter().any(|names| !names.is_empty()) || list.is_some()
 }
