@@ -221,6 +221,14 @@ pub(super) fn unknown_maintain<'a>(
 }
 
 impl Change<'_> {
+    /// That somebody has all but MAINTAIN cannot be said on servers without that privilege.
+    pub(super) fn unknown_refusal(&self, all: &[&str], on: &str, cx: &Context<'_>) -> Option<String> {
+        let has = |name: &&str| self.privileges.contains(name);
+        let partly = self.revoke && !self.option && has(&"MAINTAIN") && !all.iter().all(has);
+        let grantee = self.grantee.unwrap_or("PUBLIC");
+        (partly && !cx.has(Feature::MaintainPrivilege)).then(|| format!("that {grantee} has no MAINTAIN on {on}"))
+    }
+
     /// `GRANT … ON … TO …`: the privileges as given, `on` with its key word.
     pub(super) fn statement(&self, privileges: &str, on: &str) -> String {
         let grantee = self.grantee.map_or_else(|| "PUBLIC".to_owned(), |role| quote_ident(role).into_owned());
@@ -244,6 +252,7 @@ impl Scope<'_> {
             unknown_maintain(current, &all, cx).map(|role| format!("privilege MAINTAIN on {} for {role}", self.on));
         draft.losses.extend(unknown);
         for change in difference(initial, current) {
+            draft.losses.extend(change.unknown_refusal(&all, self.on, cx));
             let Some(privileges) = self.privileges(&change, &all, cx) else { continue };
             let statement = change.statement(&privileges, &format!("{} {}", self.word, self.on));
             if change.grantor == self.owner {

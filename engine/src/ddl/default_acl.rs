@@ -28,6 +28,8 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     let losses: Vec<_> = unknown.map(|role| format!("privilege MAINTAIN for {role} in {}", draft.name)).collect();
     draft.losses.extend(losses);
     for change in difference(&acl.initial, &acl.current) {
+        let refused = change.unknown_refusal(&with_maintain, &draft.name, cx);
+        draft.losses.extend(refused);
         let has = |privilege: &&str| change.privileges.contains(privilege);
         let whole = all.iter().all(has) && (!maintain || has(&"MAINTAIN") || word != "TABLES");
         let privileges = if whole { "ALL".to_owned() } else { known(&change.privileges, cx).join(", ") };

@@ -352,6 +352,24 @@ mod tests {
     }
 
     #[test]
+    fn what_needs_something_that_is_gone_is_found() {
+        let names = [(TYPE, "pg_type"), (RELATION, "pg_class"), (UNKNOWN, "pg_from_the_future")];
+        let names = names.into_iter().map(|(id, name)| (id, name.to_owned())).collect();
+        let rows = vec![
+            row((RELATION, 20_010, 2), (TYPE, 20_099, 0), 'n'),
+            row((RELATION, 20_010, 1), (TYPE, 20_098, 0), 'n'),
+            row((RELATION, 20_010, 1), (UNKNOWN, 20_097, 0), 'n'),
+            row((RELATION, 20_011, 1), (TYPE, 20_099, 0), 'n'),
+        ];
+        let found = Dependencies { rows: Rows { rows, names }, stand_ins: StandIns::default() };
+        let known = |catalog: &str| (catalog == "pg_type").then(|| HashSet::from([20_098]));
+        let dangling = found.dangling(&[object(Class::Relation, 20_010)], known);
+        let expected =
+            Dangling { dependent: id(Class::Relation, 20_010), column: 2, catalog: "pg_type".to_owned(), oid: 20_099 };
+        assert_eq!(dangling, [expected]);
+    }
+
+    #[test]
     fn row_types_arrays_and_composites_stand_for_what_brings_them() {
         let objects = [object(Class::Relation, 10), object(Class::Type, 20), object(Class::Function, 40)];
         let rows = vec![row((FUNCTION, 40, 0), (TYPE, 12, 0), 'n'), row((RELATION, 21, 1), (TYPE, 11, 0), 'n')];

@@ -380,6 +380,7 @@ async fn maintain_is_lost_by_name_unless_all_stands_for_it() {
     );
     let toc = write(&read(&source).await, 15);
     let expected = [
+        "that objects_owner has no MAINTAIN on s.less",
         "privilege MAINTAIN on s.part for objects_owner",
         "privilege MAINTAIN for objects_owner in DEFAULT PRIVILEGES FOR TABLES",
     ];

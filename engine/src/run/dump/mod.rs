@@ -19,6 +19,7 @@ mod gather;
 mod journal;
 mod known;
 pub(in crate::run) mod lanes;
+mod members;
 mod packer;
 mod polite;
 pub(in crate::run) mod survey;
@@ -354,6 +355,9 @@ pub(in crate::run) async fn survey(
     let selection = Selection::of(&catalog, &filters)?;
     for (key, table) in &selection.dangling {
         let message = format!("foreign key {key} references {table}, which is not carried");
+        around.news.tell(Event::Warning { message });
+    }
+    for message in members::left_behind(reader, &catalog, &selection).await? {
         around.news.tell(Event::Warning { message });
     }
     around.news.tell(Event::Phase { name: "lock" });

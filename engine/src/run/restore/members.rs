@@ -2,20 +2,22 @@
 //! another version of the extension. Nothing in the catalogs tells the one from the other, nor from what the extension's script
 //! made, so they are looked for where it shows: on the target, once its extensions are there.
 
+use std::collections::BTreeSet;
+
 use super::Run;
-use crate::catalog::{Body, Object};
+use super::prepare::is_partial;
+use crate::catalog::{Body, Class, Object};
 use crate::connect::Lane;
-use crate::ddl::EntryKind;
+use crate::ddl::{Entry, EntryKind, Section};
 use crate::error::Result;
 use crate::sql::{qualified, quote_literal};
 use crate::target::apply::Lost;
 
 /// Names the tables that came with one of the dump's extensions and are not there, though the extension is.
 pub(super) async fn name_missing(run: &Run, lane: &mut Lane) -> Result<()> {
-    let entries = run.entries.values().filter(|entry| entry.desc == "EXTENSION" && entry.kind == EntryKind::Create);
-    let made: Vec<&str> = entries.map(|entry| entry.name.as_str()).collect();
+    let made = extensions(run);
     let of_extension = |object: &&Object| {
-        matches!(object.body, Body::Table(_)) && object.extension.as_deref().is_some_and(|name| made.contains(&name))
+        matches!(object.body, Body::Table(_)) && object.extension.as_deref().is_some_and(|name| made.contains(name))
     };
     let tables = run.cargo.contents.catalog.objects.iter().filter(of_extension);
     let rows: Vec<String> = tables
@@ -43,4 +45,17 @@ pub(super) async fn name_missing(run: &Run, lane: &mut Lane) -> Result<()> {
         run.lose(Lost { class: "TABLE".to_owned(), name, reason });
     }
     Ok(())
+}
+
+/// The extensions that the target has from this restore; if it is a whole one, also those that `initdb` made.
+fn extensions(run: &Run) -> BTreeSet<&str> {
+    let creates = |entry: &&Entry| entry.section == Section::PreData && entry.kind == EntryKind::Create;
+    let entries = run.entries.values().filter(creates);
+    let mut made: BTreeSet<&str> =
+        entries.clone().filter(|entry| entry.desc == "EXTENSION").map(|entry| &*entry.name).collect();
+    if entries.count() > 0 && !is_partial(&run.options.filters) {
+        let born = |object: &&Object| object.builtin && object.id.class == Class::Extension;
+        made.extend(run.dump.contents.catalog.objects.iter().filter(born).map(|object| &*object.name));
+    }
+    made
 }

@@ -198,7 +198,7 @@ fn renumbered(name: &str) -> Error {
 }
 
 /// Whether only a part of the dump was asked for: then other things in the target are natural.
-fn is_partial(filters: &RestoreFilters) -> bool {
+pub(super) fn is_partial(filters: &RestoreFilters) -> bool {
     filters.is_by_name() || filters.list.is_some()
 }
 
