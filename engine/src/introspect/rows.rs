@@ -1,8 +1,14 @@
-//! Rows as JSON objects: the server names the columns, serde puts them in place, and a column that an older major
-//! lacks is simply absent. Keeps the step from row to model pure.
+//! Answers row by row: no answer is ever held whole, and every question costs one round trip.
+//!
+//! Classes with few objects come as JSON objects: the server names the columns, serde puts them in place, and a column that an
+//! older major lacks is simply absent. What there may be a hundred thousand of comes as plain columns ([`each`]).
 
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
-use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 
 use super::IntrospectError;
 
@@ -13,8 +19,27 @@ pub(super) async fn rows<T: DeserializeOwned>(
     query: &str,
 ) -> Result<Vec<T>, IntrospectError> {
     let wrapped = format!("SELECT pg_catalog.to_json(r)::pg_catalog.text FROM ({query}) r");
-    let answer = client.query(&wrapped, &[]).await?;
-    answer.iter().map(|row| parse(what, row.try_get(0)?)).collect()
+    let mut found = Vec::new();
+    each(client, &wrapped, |row| {
+        found.push(parse(what, row.try_get(0)?)?);
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Runs a query and hands over each row of its answer as it comes.
+pub(super) async fn each(
+    client: &Client,
+    query: &str,
+    mut take: impl FnMut(&Row) -> Result<(), IntrospectError>,
+) -> Result<(), IntrospectError> {
+    let nothing = std::iter::empty::<(&(dyn ToSql + Sync), Type)>();
+    let mut rows = pin!(client.query_typed_raw(query, nothing).await?);
+    while let Some(row) = rows.try_next().await? {
+        take(&row)?;
+    }
+    Ok(())
 }
 
 /// One row.
