@@ -111,7 +111,8 @@ pub async fn open(repository: &Repository, reader: &Reader, dump: &DumpId, allow
     let sealed = repository.read_contents(&manifest).await?;
     let decryption = reader.decryption();
     let plain = seal::open_whole(&sealed, &decryption, CONTENTS_MAX)?;
-    let contents = Contents::read(plain.as_slice()).map_err(ContentsError::into_error)?;
+    let contents = Contents::read(plain).map_err(ContentsError::into_error)?;
+    drop(sealed);
     contents.check(&manifest).map_err(Mismatch::into_error)?;
     Ok(OpenedDump { manifest: Arc::new(manifest), contents: Arc::new(contents), decryption })
 }
