@@ -59,8 +59,9 @@ impl Holder {
         let encoding = single(&mut lane, "SELECT pg_catalog.getdatabaseencoding()").await?;
         let snapshot = single(&mut lane, "SELECT pg_catalog.pg_export_snapshot()").await?;
         let entry = format!(
-            "{}; {}; SET TRANSACTION SNAPSHOT {}",
+            "{}; {}; {}; SET TRANSACTION SNAPSHOT {}",
             settings::reading(version, options.row_security),
+            settings::ALONE,
             begin(&options),
             crate::sql::quote_literal(&snapshot)
         );
