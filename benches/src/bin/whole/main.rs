@@ -54,20 +54,39 @@ fn main() {
     let works: [(&str, Filler); 2] =
         [("balanced tables (TPC-H-like)", schemas::tpch_like), ("one big skewed table", schemas::skewed)];
     let only = setting("BENCH_ONLY", "");
-    for (name, filler) in works.into_iter().filter(|_| only != "schemas") {
+    for (name, filler) in works.into_iter().filter(|_| only.is_empty()) {
         let arena = Arena::fill(&cluster, &settings, filler);
         println!("\n{name}: {} MiB in the server", arena.megabytes());
         let (dumps, restores) = arena.run();
         Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
         Table::new("restore", "pg_restore").print(&restores);
     }
-    schemas_alone(&cluster, &settings);
+    for (name, filler) in MANY.into_iter().filter(|_| only != "schemas") {
+        let arena = Arena::fill(&cluster, &settings, filler);
+        println!("\n{name}: {} MiB in the server", arena.megabytes());
+        let (dumps, restores) = arena.run_small();
+        Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
+        Table::new("restore", "pg_restore").print(&restores);
+    }
+    if only != "many" {
+        schemas_alone(&cluster, &settings);
+    }
 }
+
+/// Works whose cost is their number, whatever the scale.
+const MANY: [(&str, Filler); 2] = [
+    ("10,000 small tables", |database, _| ddl::many_tables(database, 10_000, 5)),
+    ("10,000 large objects", |database, _| {
+        database.execute(
+            "SELECT count(lo_from_bytea(0, convert_to(repeat(n::text, 200), 'UTF8'))) FROM generate_series(1, 10000) n",
+        );
+    }),
+];
 
 /// Schemas without rows: many tables, and the one that PostgreSQL's own regression suite leaves.
 fn schemas_alone(cluster: &Cluster, settings: &Settings) {
     let many = cluster.database("many_tables");
-    ddl::many_tables(cluster, many.name(), 10_000);
+    ddl::many_tables(&many, 10_000, 0);
     println!("\n10,000 tables");
     Ddl::new(cluster, settings, many.name()).run();
     drop(many);
