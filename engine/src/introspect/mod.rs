@@ -69,11 +69,11 @@ pub async fn read_with(client: &Client, positions: Positions) -> Result<Catalog,
     // All questions are sent at once; the server answers them in turn.
     let classes = try_join_all(classes(client, &features, positions));
     let (database, heads, classes, dependencies, found) = futures_util::try_join!(
-        database::read(client, &features),
-        heads::Heads::read(client, &features),
+        database::read(client, &features).boxed(),
+        heads::Heads::read(client, &features).boxed(),
         classes,
-        depend::ask(client),
-        census::ask(client)
+        depend::ask(client).boxed(),
+        census::ask(client).boxed()
     )?;
     let mut objects: Vec<Object> = Vec::with_capacity(classes.iter().map(Vec::len).sum());
     objects.extend(classes.into_iter().flatten());
