@@ -51,7 +51,9 @@ pub struct ColumnFacts {
     pub type_oid: Oid,
 }
 
-/// Present names, of tables and columns, are asked for from 14 on: before, one that is gone would be an error there.
+/// Present names, of tables and columns, are asked for from 14 on: before, one that is gone would be an error there. They are
+/// asked only of rows that somebody has touched since: whatever changes a row of the catalog leaves its mark, `xmax`, on the
+/// version that the snapshot sees (manual: "System Columns"), and looking up every column of every table is dear.
 const TABLES: &str = "
 SELECT c.oid, n.nspname, c.relname, c.relkind::pg_catalog.text AS kind, coalesce(a.amname = 'heap', false) AS heap,
        coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
@@ -60,8 +62,9 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::pg_catalog.text AS kind, coalesce
          AND (pg_catalog.has_table_privilege(c.oid, 'SELECT')
            OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT')), true) AS readable,
        coalesce(c.relrowsecurity AND pg_catalog.row_security_active(c.oid), false) AS row_security,
-       c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)
-         OR CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 140000
+       CASE WHEN c.xmax = 0 AND n.xmax = 0 THEN false
+            WHEN c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid) THEN true
+            WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 140000
             THEN (SELECT i.object_names FROM pg_catalog.pg_identify_object_as_address(
                       'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) i)
                  IS DISTINCT FROM ARRAY[n.nspname::pg_catalog.text, c.relname::pg_catalog.text]
@@ -73,7 +76,8 @@ WHERE c.oid = ANY ($1) ORDER BY c.oid";
 
 const COLUMNS: &str = "
 SELECT a.attrelid, a.attname, a.atttypid,
-       CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 140000
+       CASE WHEN a.xmax = 0 THEN false
+            WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 140000
             THEN (SELECT (i.object_names)[3] FROM pg_catalog.pg_identify_object_as_address(
                       'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid, a.attnum) i)
                  IS DISTINCT FROM a.attname::pg_catalog.text
