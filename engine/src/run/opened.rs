@@ -54,6 +54,18 @@ pub struct OpenedDump {
 }
 
 impl OpenedDump {
+    /// Lets go of the statements it carries: whoever writes them anew for another server needs only to know which entries
+    /// there are.
+    #[must_use]
+    pub fn without_statements(mut self) -> Self {
+        if let Some(contents) = Arc::get_mut(&mut self.contents) {
+            for entry in &mut contents.entries {
+                (entry.create, entry.set_owner, entry.drop) = (Vec::new(), None, None);
+            }
+        }
+        self
+    }
+
     /// The cluster-wide objects it holds.
     ///
     /// # Errors
