@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use pgfreight_engine::run::reader::Access;
+use pgfreight_engine::run::report::Loss;
 use pgfreight_engine::run::schema::{self, SchemaText};
 use pgfreight_engine::{Error, Kind};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Failure, Session};
@@ -46,10 +48,18 @@ pub(super) async fn run(args: &SchemaArgs, session: &Session<'_>, layers: &mut L
         Some(folder) => split(folder, &found, session, exit)?,
         None => {
             let script = found.script();
-            session.reporter.answer("schema", exit, &json!({ "sql": script, "losses": found.losses }), &script)?;
+            let report = Script { sql: &script, losses: &found.losses };
+            session.reporter.answer("schema", exit, &report, &script)?;
         }
     }
     Ok(exit)
+}
+
+/// The answer for programs.
+#[derive(Serialize)]
+struct Script<'a> {
+    sql: &'a str,
+    losses: &'a [Loss],
 }
 
 /// Writes one file per object. Files of objects that are gone stay: version control shows them, and we delete nothing.

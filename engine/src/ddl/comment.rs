@@ -67,7 +67,9 @@ fn is_nameless(object: &Object, cx: &Context<'_>) -> bool {
 
 fn labels(object: &Object, cx: &Context<'_>) -> Option<Draft> {
     let mut create = Vec::new();
-    if let Some(identity) = identity(object, cx).filter(|_| !object.labels.is_empty()) {
+    if !object.labels.is_empty()
+        && let Some(identity) = identity(object, cx)
+    {
         // There is no label on a foreign server, an index, …: the server would have refused it.
         let one = |(provider, text): &(String, String)| label(provider, &identity.text(), text);
         create.extend(object.labels.iter().map(one));
@@ -132,8 +134,8 @@ mod tests {
         let bodies = [
             (Class::Type, Body::Type(Type::Domain(Domain::default())), "DOMAIN s.x"),
             (Class::Type, Body::Type(Type::Shell), "TYPE s.x"),
-            (Class::Function, Body::Function(function(RoutineKind::Aggregate)), "AGGREGATE s.x(*)"),
-            (Class::Function, Body::Function(function(RoutineKind::Procedure)), "PROCEDURE s.x(*)"),
+            (Class::Function, Body::Function(Box::new(function(RoutineKind::Aggregate))), "AGGREGATE s.x(*)"),
+            (Class::Function, Body::Function(Box::new(function(RoutineKind::Procedure))), "PROCEDURE s.x(*)"),
             (Class::Cast, Body::Cast(cast), "CAST (a AS b)"),
             (Class::Transform, Body::Transform(transform), "TRANSFORM FOR int4 LANGUAGE \"L\""),
             (Class::Operator, Body::Operator(Operator::default()), "OPERATOR s.x (NONE, NONE)"),

@@ -246,7 +246,7 @@ mod tests {
         a.not_null = Some(not_null(None));
         let table = table_object(offset + 1, "t", table(vec![a]));
         let function = Function { signature: "integer".into(), language: "sql".into(), ..Function::default() };
-        vec![table, object(Class::Function, offset + 2, "f", Body::Function(function))]
+        vec![table, object(Class::Function, offset + 2, "f", Body::Function(Box::new(function)))]
     }
 
     fn view(definition: &str) -> Object {

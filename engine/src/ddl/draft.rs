@@ -1,6 +1,6 @@
 //! What the writers of the object classes hand over: entries that do not know their number or their neighbours yet.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{EntryKind, LockKind, Section};
 use crate::catalog::features::{Feature, Features};
@@ -102,28 +102,28 @@ impl Draft {
 #[derive(Debug)]
 pub struct Context<'a> {
     target: Features,
-    objects: HashMap<ObjectId, &'a Object>,
-    children: HashMap<ObjectId, Vec<&'a Object>>,
+    objects: FxHashMap<ObjectId, &'a Object>,
+    children: FxHashMap<ObjectId, Vec<&'a Object>>,
     /// Defaults and checks that get an entry of their own, and views that get a placeholder, to break loops.
-    separate: HashSet<ObjectId>,
+    separate: FxHashSet<ObjectId>,
 }
 
 impl<'a> Context<'a> {
     /// Indexes a catalog for writing to a target.
-    pub fn new(catalog: &'a Catalog, target: Features, separate: HashSet<ObjectId>) -> Self {
+    pub fn new(catalog: &'a Catalog, target: Features, separate: impl IntoIterator<Item = ObjectId>) -> Self {
         Self::of(&catalog.objects, target, separate)
     }
 
     /// The same, from objects alone.
-    pub fn of(objects: &'a [Object], target: Features, separate: HashSet<ObjectId>) -> Self {
-        let mut children: HashMap<ObjectId, Vec<&Object>> = HashMap::new();
+    pub fn of(objects: &'a [Object], target: Features, separate: impl IntoIterator<Item = ObjectId>) -> Self {
+        let mut children: FxHashMap<ObjectId, Vec<&Object>> = FxHashMap::default();
         for object in objects {
             if let Some(parent) = object.parent {
                 children.entry(parent).or_default().push(object);
             }
         }
         let objects = objects.iter().map(|object| (object.id, object)).collect();
-        Self { target, objects, children, separate }
+        Self { target, objects, children, separate: separate.into_iter().collect() }
     }
 
     /// Whether the target has a feature.

@@ -25,7 +25,7 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     let mut stub = Draft::new(object, draft.desc, Section::PreData);
     stub.stage = Stage::Placeholder;
     stub.name.clone_from(&draft.name);
-    let empty = Function { source: Source::Text { text: String::new() }, ..function.clone() };
+    let empty = Function { source: Source::Text { text: String::new() }, ..(**function).clone() };
     stub.create.push(routine(object, &empty, "CREATE"));
     // To be dropped it must forget its body again, so that nothing is left of the circle.
     let types = format!("{}({})", name(object), function.signature);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn draft(function: Function) -> Draft {
-        drafts(&[object(Class::Function, 1, "f", Body::Function(function))], 0, 18, entries).remove(0)
+        drafts(&[object(Class::Function, 1, "f", Body::Function(Box::new(function)))], 0, 18, entries).remove(0)
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_body_that_needs_its_users_has_a_stub_first() {
         let function = Function { source: Source::Parsed { text: "RETURN 1".into() }, ..plain() };
-        let object = object(Class::Function, 1, "f", Body::Function(function));
+        let object = object(Class::Function, 1, "f", Body::Function(Box::new(function)));
         let features = Features::of(ServerVersion::from_major(18));
         let cx = Context::of(std::slice::from_ref(&object), features, HashSet::from([object.id]));
         let drafts = entries(&object, &cx);

@@ -5,7 +5,7 @@
 //! graph depends on the model and on [`Breaks`] alone, never on the target, so that every target gets the same order. What
 //! somebody else creates (initdb, an extension) is no node; needing a member of an extension is needing the extension.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Section;
 use crate::catalog::constraint::ConstraintRule;
@@ -16,11 +16,11 @@ use crate::catalog::{Body, Catalog, Class, Edge, Object, ObjectId};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Breaks {
     /// Defaults and checks set after their table or domain; types, views and functions that have a shell first.
-    pub separate: HashSet<ObjectId>,
+    pub separate: FxHashSet<ObjectId>,
     /// Moved to post-data.
-    pub postponed: HashSet<ObjectId>,
+    pub postponed: FxHashSet<ObjectId>,
     /// Who makes do with the shell of what it needs: dependent and referenced.
-    pub shell_is_enough: HashSet<(ObjectId, ObjectId)>,
+    pub shell_is_enough: FxHashSet<(ObjectId, ObjectId)>,
 }
 
 /// Which statement of an object.
@@ -40,10 +40,11 @@ pub(super) type Node = usize;
 pub(super) struct Objects<'a> {
     /// The catalog.
     pub catalog: &'a Catalog,
-    by_id: HashMap<ObjectId, &'a Object>,
-    extensions: HashMap<&'a str, ObjectId>,
-    configuration: HashSet<ObjectId>,
-    needs: HashMap<ObjectId, Vec<&'a Edge>>,
+    by_id: FxHashMap<ObjectId, &'a Object>,
+    extensions: FxHashMap<&'a str, ObjectId>,
+    configuration: FxHashSet<ObjectId>,
+    /// Sorted by who needs.
+    needs: Vec<&'a Edge>,
 }
 
 impl<'a> Objects<'a> {
@@ -51,23 +52,23 @@ impl<'a> Objects<'a> {
         let by_id = catalog.objects.iter().map(|object| (object.id, object)).collect();
         let extension = |object: &&Object| object.id.class == Class::Extension;
         let extensions = catalog.objects.iter().filter(extension).map(|object| (&*object.name, object.id)).collect();
-        let mut configuration = HashSet::new();
+        let mut configuration = FxHashSet::default();
         for object in &catalog.objects {
             if let Body::Extension(extension) = &object.body {
                 let relations = extension.config.iter().map(|table| table.relation);
                 configuration.extend(relations.map(|oid| ObjectId { class: Class::Relation, oid }));
             }
         }
-        let mut needs: HashMap<_, Vec<_>> = HashMap::new();
-        for edge in &catalog.edges {
-            needs.entry(edge.dependent).or_default().push(edge);
-        }
+        let mut needs: Vec<&Edge> = catalog.edges.iter().collect();
+        needs.sort_by_key(|edge| edge.dependent);
         Self { catalog, by_id, extensions, configuration, needs }
     }
 
     /// What an object depends on.
     pub(super) fn needs(&self, id: ObjectId) -> &[&'a Edge] {
-        self.needs.get(&id).map_or(&[], Vec::as_slice)
+        let from = self.needs.partition_point(|edge| edge.dependent < id);
+        let count = self.needs[from..].partition_point(|edge| edge.dependent == id);
+        &self.needs[from..from + count]
     }
 
     /// A table or sequence that an extension registered as holding the user's data.
@@ -145,9 +146,9 @@ impl<'a> Objects<'a> {
 pub(super) struct Graph {
     /// Identity of each node, in catalog order.
     pub nodes: Vec<(ObjectId, Part)>,
-    numbers: HashMap<(ObjectId, Part), Node>,
-    /// What each node needs, with the objects that need it: the node's own, or something printed inside it.
-    pub needs: Vec<BTreeMap<Node, BTreeSet<ObjectId>>>,
+    numbers: FxHashMap<(ObjectId, Part), Node>,
+    /// What each node needs, with the objects that need it: the node's own, or something printed inside it. Sorted.
+    needs: Vec<Vec<(Node, ObjectId)>>,
 }
 
 impl Graph {
@@ -176,7 +177,26 @@ impl Graph {
         for edge in &objects.catalog.edges {
             graph.edge(objects, breaks, edge);
         }
+        for needs in &mut graph.needs {
+            needs.sort_unstable();
+            needs.dedup();
+        }
         graph
+    }
+
+    /// What a node needs, and which object needs it: once for each such object, in order.
+    pub(super) fn needs(&self, node: Node) -> &[(Node, ObjectId)] {
+        &self.needs[node]
+    }
+
+    /// The nodes a node needs, in order.
+    pub(super) fn needed(&self, node: Node) -> impl Iterator<Item = Node> + '_ {
+        self.needs[node].chunk_by(|a, b| a.0 == b.0).filter_map(|same| Some(same.first()?.0))
+    }
+
+    /// Whether one node needs another.
+    pub(super) fn is_needed(&self, node: Node, other: Node) -> bool {
+        self.needed(node).any(|needed| needed == other)
     }
 
     /// A node's number, if it has one.
@@ -187,13 +207,13 @@ impl Graph {
     fn node(&mut self, id: ObjectId, part: Part) -> Node {
         *self.numbers.entry((id, part)).or_insert_with(|| {
             self.nodes.push((id, part));
-            self.needs.push(BTreeMap::new());
+            self.needs.push(Vec::new());
             self.nodes.len() - 1
         })
     }
 
     fn need(&mut self, from: Node, to: Node, via: ObjectId) {
-        self.needs[from].entry(to).or_default().insert(via);
+        self.needs[from].push((to, via));
     }
 
     fn edge(&mut self, objects: &Objects<'_>, breaks: &Breaks, edge: &Edge) {

@@ -82,16 +82,15 @@ fn postpone(objects: &Objects<'_>, breaks: &mut Breaks) -> Result<Graph, DdlErro
         let graph = Graph::new(objects, breaks);
         let early = |id: ObjectId, breaks: &Breaks| objects.section(id, breaks) == Section::PreData;
         let mut offences = BTreeSet::new();
-        for (node, needs) in graph.needs.iter().enumerate() {
-            let (id, part) = graph.nodes[node];
+        for (node, (id, part)) in graph.nodes.iter().copied().enumerate() {
             if part == Part::Shell || !early(id, breaks) {
                 continue;
             }
-            let late = needs.iter().filter(|(to, _)| {
-                let (to, part) = graph.nodes[**to];
+            let late = graph.needs(node).iter().filter(|(to, _)| {
+                let (to, part) = graph.nodes[*to];
                 part == Part::Whole && !early(to, breaks)
             });
-            offences.extend(late.flat_map(|(_, via)| via.iter().map(move |via| (id, *via))));
+            offences.extend(late.map(|(_, via)| (id, *via)));
         }
         if offences.is_empty() {
             return Ok(graph);
@@ -142,12 +141,11 @@ enum Cost {
 
 /// Makes the cheapest break inside a strongly connected part; false if there is none.
 fn break_one(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>, breaks: &mut Breaks) -> bool {
-    let inside = |node: Node| graph.needs[node].iter().filter(|(to, _)| members.contains(to));
+    let inside = |node: Node| graph.needs(node).iter().filter(|(to, _)| members.contains(to)).map(|(_, via)| *via);
     let mut choices = BTreeSet::new();
     for &node in members {
         let (id, part) = graph.nodes[node];
-        let via = inside(node).flat_map(|(_, via)| via.iter().copied());
-        for child in via.filter(|via| *via != id) {
+        for child in inside(node).filter(|via| *via != id) {
             match objects.get(child).map(|object| &object.body) {
                 Some(Body::Default(default)) if default.generated.is_none() => {
                     choices.insert((Cost::Default, node, child));
@@ -158,7 +156,7 @@ fn break_one(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>, bre
                 _ => {}
             }
         }
-        let own = inside(node).any(|(_, via)| via.contains(&id));
+        let own = inside(node).any(|via| via == id);
         if let Some(object) = objects.get(id)
             && part == Part::Whole
             && own
@@ -176,7 +174,7 @@ fn break_one(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>, bre
             true
         }
         Cost::Placeholder | Cost::Stub => {
-            let dependents = members.iter().filter(|other| graph.needs[**other].contains_key(&node));
+            let dependents = members.iter().filter(|other| graph.is_needed(**other, node));
             let pairs: Vec<_> = dependents.map(|other| (graph.nodes[*other].0, id)).collect();
             let known = breaks.shell_is_enough.len();
             breaks.shell_is_enough.extend(pairs);
@@ -212,7 +210,7 @@ fn describe(objects: &Objects<'_>, id: ObjectId) -> String {
 fn components(graph: &Graph) -> Vec<BTreeSet<Node>> {
     const NEW: usize = usize::MAX;
     let count = graph.nodes.len();
-    let needs: Vec<Vec<Node>> = graph.needs.iter().map(|needs| needs.keys().copied().collect()).collect();
+    let needs: Vec<Vec<Node>> = (0..count).map(|node| graph.needed(node).collect()).collect();
     let (mut index, mut low) = (vec![NEW; count], vec![0; count]);
     let (mut on_stack, mut stack, mut next) = (vec![false; count], Vec::new(), 0);
     let mut found = Vec::new();
@@ -248,7 +246,7 @@ fn components(graph: &Graph) -> Vec<BTreeSet<Node>> {
                         break;
                     }
                 }
-                if members.len() > 1 || graph.needs[node].contains_key(&node) {
+                if members.len() > 1 || graph.is_needed(node, node) {
                     found.push(members);
                 }
             }

@@ -6,7 +6,9 @@
 //! door. The order depends on drafts and breaks alone, hence on the model alone.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
+use std::collections::BinaryHeap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::draft::{Draft, Stage};
 use super::graph::{Breaks, Graph, Objects, Part};
@@ -49,10 +51,11 @@ pub(super) fn arrange(
     for (number, entry) in entries.iter_mut().enumerate() {
         entry.id = number as u32 + 1;
     }
+    entries.reserve_exact(order.len());
     let mut slots: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
     for number in order {
         let Some(draft) = slots[number].take() else { continue };
-        let mut depends: Vec<u32> = needs[number].iter().map(|need| place[*need]).collect();
+        let mut depends: Vec<u32> = needs[number].iter().map(|need| place[*need as usize]).collect();
         depends.sort_unstable();
         entries.push(entry(place[number], draft, depends));
     }
@@ -103,15 +106,15 @@ struct Roster<'a> {
     breaks: &'a Breaks,
     drafts: &'a [Draft],
     /// Drafts that make an object or its shell.
-    makers: HashMap<(ObjectId, Part), Vec<usize>>,
-    refreshes: HashMap<ObjectId, usize>,
-    data: HashMap<ObjectId, usize>,
+    makers: FxHashMap<(ObjectId, Part), Vec<usize>>,
+    refreshes: FxHashMap<ObjectId, usize>,
+    data: FxHashMap<ObjectId, usize>,
 }
 
 impl<'a> Roster<'a> {
     fn new(objects: &'a Objects<'a>, breaks: &'a Breaks, drafts: &'a [Draft]) -> Self {
-        let mut makers: HashMap<_, Vec<_>> = HashMap::new();
-        let (mut refreshes, mut data) = (HashMap::new(), HashMap::new());
+        let mut makers: FxHashMap<_, Vec<_>> = FxHashMap::default();
+        let (mut refreshes, mut data) = (FxHashMap::default(), FxHashMap::default());
         for (number, draft) in drafts.iter().enumerate() {
             match (draft.kind, draft.stage) {
                 (EntryKind::Create, Stage::Main) => {
@@ -139,11 +142,11 @@ impl<'a> Roster<'a> {
         either(id).or_else(|| self.objects.carrier(id, self.breaks).and_then(either)).unwrap_or(&[])
     }
 
-    /// Every draft's needs, by number.
-    fn needs(&self, graph: &Graph) -> Vec<BTreeSet<usize>> {
+    /// Every draft's needs, by number, sorted.
+    fn needs(&self, graph: &Graph) -> Vec<Vec<u32>> {
         let mut needs = Vec::with_capacity(self.drafts.len());
         for (number, draft) in self.drafts.iter().enumerate() {
-            let mut set = BTreeSet::new();
+            let mut set = Vec::new();
             let makes = draft.kind == EntryKind::Create;
             match draft.stage {
                 Stage::Placeholder if makes => self.follow(graph, (draft.object, Part::Shell), &mut set),
@@ -162,26 +165,28 @@ impl<'a> Roster<'a> {
             if draft.kind == EntryKind::Refresh {
                 set.extend(self.refreshes_below(draft.object));
             }
-            set.remove(&number);
-            needs.push(set);
+            set.retain(|need| *need != number);
+            set.sort_unstable();
+            set.dedup();
+            needs.push(set.into_iter().map(|need| need as u32).collect());
         }
         needs
     }
 
     /// Adds the drafts that a node of the graph waits for.
-    fn follow(&self, graph: &Graph, node: (ObjectId, Part), set: &mut BTreeSet<usize>) {
+    fn follow(&self, graph: &Graph, node: (ObjectId, Part), set: &mut Vec<usize>) {
         let Some(node) = graph.number(node.0, node.1).or_else(|| graph.number(node.0, Part::Whole)) else {
             return;
         };
-        for need in graph.needs[node].keys() {
-            let (id, part) = graph.nodes[*need];
+        for need in graph.needed(node) {
+            let (id, part) = graph.nodes[need];
             set.extend(self.providers(id, part));
         }
     }
 
     /// Refreshes of the materialized views that one reads, directly or through views and functions.
     fn refreshes_below(&self, view: ObjectId) -> Vec<usize> {
-        let mut seen = HashSet::from([view]);
+        let mut seen = FxHashSet::from_iter([view]);
         let mut work = vec![view];
         let mut found = Vec::new();
         while let Some(id) = work.pop() {
@@ -198,29 +203,29 @@ impl<'a> Roster<'a> {
     }
 
     /// A topological order; ties by key.
-    fn order(&self, needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, DdlError> {
-        let keys: Vec<Key<'_>> = self.drafts.iter().map(|draft| self.key(draft)).collect();
-        let mut waiting: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
-        let mut dependents = vec![Vec::new(); self.drafts.len()];
-        for (number, needs) in needs.iter().enumerate() {
-            for need in needs {
-                dependents[*need].push(number);
-            }
+    fn order(&self, needs: &[Vec<u32>]) -> Result<Vec<usize>, DdlError> {
+        let by_key = self.by_key();
+        let mut rank = vec![0; by_key.len()];
+        for (position, number) in by_key.iter().enumerate() {
+            rank[*number as usize] = position as u32;
         }
+        let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
+        let dependents = Dependents::of(needs);
         let satellite = |number: usize| is_satellite(&self.drafts[number]);
-        let mut ready: BinaryHeap<Reverse<(Key<'_>, usize)>> = BinaryHeap::new();
-        let mut behind = BinaryHeap::new();
+        let (mut ready, mut behind) = (BinaryHeap::new(), BinaryHeap::new());
         for number in (0..self.drafts.len()).filter(|number| waiting[*number] == 0) {
-            ready.push(Reverse((keys[number], number)));
+            ready.push(Reverse(rank[number]));
         }
         let mut order = Vec::with_capacity(self.drafts.len());
-        while let Some(Reverse((_, number))) = behind.pop().or_else(|| ready.pop()) {
+        while let Some(Reverse(first)) = behind.pop().or_else(|| ready.pop()) {
+            let number = by_key[first as usize] as usize;
             order.push(number);
-            for dependent in &dependents[number] {
-                waiting[*dependent] -= 1;
-                if waiting[*dependent] == 0 {
-                    let queue = if satellite(*dependent) { &mut behind } else { &mut ready };
-                    queue.push(Reverse((keys[*dependent], *dependent)));
+            for dependent in dependents.on(number) {
+                let dependent = *dependent as usize;
+                waiting[dependent] -= 1;
+                if waiting[dependent] == 0 {
+                    let queue = if satellite(dependent) { &mut behind } else { &mut ready };
+                    queue.push(Reverse(rank[dependent]));
                 }
             }
         }
@@ -233,6 +238,14 @@ impl<'a> Roster<'a> {
             format!("{} {}", draft.desc.to_lowercase(), crate::sql::qualified(draft.schema.as_deref(), &draft.name))
         };
         Err(DdlError::Loop { members: stuck.map(name).collect() })
+    }
+
+    /// The drafts' numbers in the order of their keys.
+    fn by_key(&self) -> Vec<u32> {
+        let mut keyed: Vec<(Key<'_>, u32)> =
+            self.drafts.iter().enumerate().map(|(number, draft)| (self.key(draft), number as u32)).collect();
+        keyed.sort_unstable();
+        keyed.into_iter().map(|(_, number)| number).collect()
     }
 
     fn key(&self, draft: &'a Draft) -> Key<'a> {
@@ -297,6 +310,43 @@ impl<'a> Roster<'a> {
             Some(Body::Index(_)) => 71,
             _ => 33,
         }
+    }
+}
+
+/// Who waits for each draft, in one list.
+struct Dependents {
+    /// Where each draft's part of the list ends.
+    ends: Vec<u32>,
+    list: Vec<u32>,
+}
+
+impl Dependents {
+    fn of(needs: &[Vec<u32>]) -> Self {
+        let mut ends = vec![0; needs.len()];
+        for need in needs.iter().flatten() {
+            ends[*need as usize] += 1;
+        }
+        let mut end = 0;
+        for count in &mut ends {
+            end += *count;
+            *count = end;
+        }
+        // Filled from behind, so that each part is in order.
+        let mut list = vec![0; end as usize];
+        let mut free = ends.clone();
+        for (number, needs) in needs.iter().enumerate().rev() {
+            for need in needs {
+                let place = &mut free[*need as usize];
+                *place -= 1;
+                list[*place as usize] = number as u32;
+            }
+        }
+        Self { ends, list }
+    }
+
+    fn on(&self, number: usize) -> &[u32] {
+        let from = if number == 0 { 0 } else { self.ends[number - 1] };
+        &self.list[from as usize..self.ends[number] as usize]
     }
 }
 

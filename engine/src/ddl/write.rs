@@ -21,7 +21,7 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Result<Toc, DdlError> {
     let objects = Objects::new(catalog);
     let (breaks, graph) = loops::resolve(&objects)?;
     let context = Context::new(catalog, Features::of(dialect.target), breaks.separate.clone());
-    let mut drafts = Vec::new();
+    let mut drafts = Vec::with_capacity(catalog.objects.len());
     for object in &catalog.objects {
         let own = entries(object, &context);
         drafts.extend(satellites(object, &own, &context));
@@ -45,6 +45,9 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Result<Toc, DdlError> {
 fn satellites(object: &Object, own: &[Draft], cx: &Context<'_>) -> Vec<Draft> {
     let mut drafts = comment::entries(object, cx);
     drafts.extend(acl::entries(object, cx));
+    if drafts.is_empty() {
+        return drafts;
+    }
     let lost = match &object.body {
         Body::Index(Index { constraint: Some(constraint), .. }) => !constraint::is_written(*constraint, cx),
         _ => !own.is_empty() && own.iter().all(|draft| draft.create.is_empty() && !draft.losses.is_empty()),

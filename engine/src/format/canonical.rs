@@ -5,7 +5,11 @@
 //! canonical one, an unknown or repeated field, an explicit default, all differ somewhere and are refused. So a value
 //! has one digest and one signature, and nothing can hide in a file that a reader would not see.
 //!
-//! The encoder keeps the encoded form of open maps in memory (sorting needs it), never a tree of values.
+//! The encoder writes into one buffer, where the fields of a map are put in order when it closes; it never holds a tree of
+//! values.
+
+use std::borrow::Cow;
+use std::io::Write as _;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +48,14 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonicalErro
 
 /// The value whose canonical encoding these bytes are.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CanonicalError> {
+    decode_as(bytes, |value| encode(value))
+}
+
+/// The same of a value that stands inside another one, which `encode` puts around it again.
+pub fn decode_as<T: DeserializeOwned>(
+    bytes: &[u8],
+    encode: impl FnOnce(&T) -> Result<Vec<u8>, CanonicalError>,
+) -> Result<T, CanonicalError> {
     let value: T = serde_json::from_slice(bytes)?;
     let again = encode(&value)?;
     if again == bytes {
@@ -95,17 +107,21 @@ struct Seq<'a> {
     close: &'static [u8],
 }
 
-/// An open map: entries wait for their turn.
+/// An open map: its fields stand in the buffer as they came, each behind a comma.
 struct Map<'a> {
     out: &'a mut Vec<u8>,
     key: Option<String>,
-    entries: Vec<(String, Vec<u8>)>,
+    /// Where the first field begins.
+    start: usize,
+    /// Each field's key and length in the buffer.
+    fields: Vec<(Cow<'static, str>, usize)>,
     close: &'static [u8],
 }
 
 impl<'a> Encoder<'a> {
-    fn integer(self, digits: impl ToString) {
-        self.out.extend_from_slice(digits.to_string().as_bytes());
+    fn integer(self, digits: impl std::fmt::Display) {
+        // Writing to a vector cannot fail.
+        let _ = write!(self.out, "{digits}");
     }
 
     fn seq(self, close: &'static [u8]) -> Seq<'a> {
@@ -114,7 +130,8 @@ impl<'a> Encoder<'a> {
     }
 
     fn map(self, close: &'static [u8]) -> Map<'a> {
-        Map { out: self.out, key: None, entries: Vec::new(), close }
+        let start = self.out.len();
+        Map { out: self.out, key: None, start, fields: Vec::new(), close }
     }
 
     fn open_variant(self, variant: &str) -> Self {
@@ -140,27 +157,42 @@ impl Seq<'_> {
 }
 
 impl Map<'_> {
-    fn entry<T: Serialize + ?Sized>(&mut self, key: String, value: &T) -> Result<(), CanonicalError> {
-        self.entries.push((key, encode(value)?));
+    fn field<T: Serialize + ?Sized>(&mut self, key: Cow<'static, str>, value: &T) -> Result<(), CanonicalError> {
+        let from = self.out.len();
+        self.out.push(b',');
+        write_str(self.out, &key);
+        self.out.push(b':');
+        value.serialize(Encoder { out: &mut *self.out })?;
+        self.fields.push((key, self.out.len() - from));
         Ok(())
     }
 
     fn close(mut self) -> Result<(), CanonicalError> {
-        self.entries.sort_by(|a, b| a.0.cmp(&b.0));
-        if let Some(pair) = self.entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        self.sort();
+        if let Some(pair) = self.fields.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(CanonicalError::Unwritable(format!("key {:?} stands twice", pair[0].0)));
         }
-        self.out.push(b'{');
-        for (at, (key, value)) in self.entries.iter().enumerate() {
-            if at > 0 {
-                self.out.push(b',');
-            }
-            write_str(self.out, key);
-            self.out.push(b':');
-            self.out.extend_from_slice(value);
+        match self.fields.is_empty() {
+            true => self.out.push(b'{'),
+            false => self.out[self.start] = b'{',
         }
         self.out.extend_from_slice(self.close);
         Ok(())
+    }
+
+    /// Sorts the fields by key where they stand: each moves in front of those that come after it.
+    fn sort(&mut self) {
+        let mut end = self.start;
+        for next in 0..self.fields.len() {
+            let (key, length) = &self.fields[next];
+            end += length;
+            let place = self.fields[..next].partition_point(|(other, _)| other <= key);
+            if place < next {
+                let before: usize = self.fields[place..next].iter().map(|(_, length)| length).sum();
+                self.out[end - length - before..end].rotate_right(*length);
+                self.fields[place..=next].rotate_right(1);
+            }
+        }
     }
 }
 
@@ -326,7 +358,7 @@ macro_rules! structs {
                 key: &'static str,
                 value: &T,
             ) -> Result<(), CanonicalError> {
-                self.entry(key.to_owned(), value)
+                self.field(Cow::Borrowed(key), value)
             }
 
             fn end(self) -> Result<(), CanonicalError> {
@@ -349,7 +381,7 @@ impl SerializeMap for Map<'_> {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CanonicalError> {
         let key = self.key.take().ok_or_else(|| CanonicalError::Unwritable("value without key".into()))?;
-        self.entry(key, value)
+        self.field(Cow::Owned(key), value)
     }
 
     fn end(self) -> Result<(), CanonicalError> {

@@ -364,8 +364,35 @@ fn read_line(
         return Err(ContentsError::TooLong(*number));
     }
     let line = buffer.strip_suffix(b"\n").ok_or(ContentsError::Incomplete)?;
-    let line = canonical::decode(line).map_err(|source| ContentsError::Line { number: *number, source })?;
+    let line = decode(line).map_err(|source| ContentsError::Line { number: *number, source })?;
+    // The catalog's line is as long as all the others together.
+    buffer.clear();
+    buffer.shrink_to(LINE_KEPT);
     Ok(Some((*number, line)))
+}
+
+/// Room for a line that is kept for the next one, in bytes.
+const LINE_KEPT: usize = 1 << 20;
+
+/// A line by its kind. Where the kind is plain to see, the value is read as that kind at once: a reader that has to look for
+/// the kind first keeps all it meets on the way, which for a catalog is many times its size.
+fn decode(line: &[u8]) -> Result<Line, CanonicalError> {
+    const KIND: &[u8] = b"\"line\":\"";
+    let kind = memchr::memmem::find(line, KIND).map(|at| &line[at + KIND.len()..]);
+    match kind {
+        Some(kind) if kind.starts_with(b"catalog\"") => {
+            let catalog = canonical::decode_as(line, |catalog| canonical::encode(&LineRef::Catalog(catalog)))?;
+            Ok(Line::Catalog(Box::new(catalog)))
+        }
+        Some(kind) if kind.starts_with(b"entry\"") => {
+            let entry = canonical::decode_as(line, |entry| canonical::encode(&LineRef::Entry(entry)))?;
+            Ok(Line::Entry(Box::new(entry)))
+        }
+        Some(kind) if kind.starts_with(b"table\"") => {
+            canonical::decode_as(line, |table| canonical::encode(&LineRef::Table(table))).map(Line::Table)
+        }
+        _ => canonical::decode(line),
+    }
 }
 
 #[cfg(test)]

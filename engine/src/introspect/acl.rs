@@ -104,20 +104,27 @@ fn objects_query(Guarded(class, owner, acl, kind): &Guarded) -> String {
     )
 }
 
-/// Columns with an ACL of their own, in column order.
+/// Columns with an ACL of their own, in column order. Few columns have one: the two places where it can stand are looked
+/// through apart, so that the server joins nothing to all columns there are.
 fn columns_query(which: &str) -> String {
-    let (current, initial) = ("a.attacl", "i.initprivs");
+    let initial = "LEFT JOIN pg_catalog.pg_init_privs i
+             ON i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.objoid = a.attrelid
+            AND i.objsubid = a.attnum";
     format!(
         "SELECT a.attrelid::int8 AS oid, a.attname AS name, {} AS current, {} AS initial
-           FROM pg_catalog.pg_attribute a
-           LEFT JOIN pg_catalog.pg_init_privs i
-             ON i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.objoid = a.attrelid
-            AND i.objsubid = a.attnum
-          WHERE {which} AND NOT a.attisdropped AND (a.attacl IS NOT NULL OR i.objoid IS NOT NULL)
-            AND {current} IS DISTINCT FROM {initial}
+           FROM (SELECT a.attrelid, a.attnum, a.attname, a.attacl, i.initprivs
+                   FROM pg_catalog.pg_attribute a {initial}
+                  WHERE {which} AND NOT a.attisdropped AND a.attacl IS NOT NULL
+                 UNION ALL
+                 SELECT a.attrelid, a.attnum, a.attname, a.attacl, i.initprivs
+                   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_init_privs i
+                     ON i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.objoid = a.attrelid
+                    AND i.objsubid = a.attnum
+                  WHERE {which} AND NOT a.attisdropped AND a.attacl IS NULL) a
+          WHERE a.attacl IS DISTINCT FROM a.initprivs
           ORDER BY a.attrelid, a.attnum",
-        exploded(current),
-        exploded(initial),
+        exploded("a.attacl"),
+        exploded("a.initprivs"),
     )
 }
 

@@ -7,12 +7,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use super::census_questions::{self as questions, STANDING};
 use super::client::Damage;
 use super::damage;
-use super::rows::rows;
+use super::rows::{each, rows};
 use super::{Client, IntrospectError};
 use crate::catalog::census::{Census, rows_of};
 use crate::catalog::{Class, Object, ObjectId, Unsupported};
@@ -26,7 +27,6 @@ struct CatalogRow {
 }
 
 /// Rows of a catalog of objects.
-#[derive(Deserialize)]
 struct ObjectsRow {
     catalog: String,
     own: Vec<u32>,
@@ -112,18 +112,48 @@ impl Found {
     }
 }
 
-/// Counts every row. Two questions besides the list of catalogs, sent at once.
+/// Counts every row. Three questions besides the list of catalogs, sent at once.
 pub(super) async fn ask(client: &Client<'_>) -> Result<Found, IntrospectError> {
     let catalogs = rows::<CatalogRow>(client, "system catalogs", questions::CATALOGS).await?;
     let known = |name: &str| catalogs.iter().any(|row| row.name == name);
     let is_asked = |row: &&CatalogRow| !STANDING.contains(&row.name.as_str()) && is_readable(row);
     let (ours, standing) =
         (questions::objects(catalogs.iter().filter(is_asked).map(|row| &*row.name)), questions::standing(known));
-    let (ours, standing) = futures_util::try_join!(
-        rows::<ObjectsRow>(client, "the census", &ours),
+    let (mut objects, dependent, standing) = futures_util::try_join!(
+        objects(client, &ours),
+        dependent(client),
         rows::<StandingRow>(client, "the census", &standing)
     )?;
-    Ok(Found { catalogs, objects: ours, standing })
+    for row in &mut objects {
+        let Some(dependent) = dependent.get(&row.catalog) else { continue };
+        let (parts, own) = std::mem::take(&mut row.own).into_iter().partition(|oid| dependent.contains(oid));
+        row.own = own;
+        row.parts.extend::<Vec<u32>>(parts);
+    }
+    Ok(Found { catalogs, objects, standing })
+}
+
+async fn objects(client: &Client<'_>, query: &str) -> Result<Vec<ObjectsRow>, IntrospectError> {
+    let mut found = Vec::new();
+    each(client, query, |row| {
+        let (catalog, own) = (row.try_get("catalog")?, row.try_get("own")?);
+        found.push(ObjectsRow { catalog, own, parts: row.try_get("parts")?, temporary: row.try_get("temporary")? });
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// What comes with others, by catalog.
+async fn dependent(client: &Client<'_>) -> Result<HashMap<String, FxHashSet<u32>>, IntrospectError> {
+    let mut found = HashMap::new();
+    each(client, questions::DEPENDENT, |row| {
+        let oids: Vec<u32> = row.try_get("oids")?;
+        found.insert(row.try_get("catalog")?, oids.into_iter().collect());
+        Ok(())
+    })
+    .await?;
+    Ok(found)
 }
 
 /// The catalog of user mappings is read by way of its view.
@@ -133,7 +163,8 @@ fn is_readable(row: &CatalogRow) -> bool {
 
 /// Holds what was found against the model.
 fn balance(catalogs: &[CatalogRow], found: &[ObjectsRow], standing: &[StandingRow], objects: &[Object]) -> Counted {
-    let model: HashMap<ObjectId, bool> = objects.iter().map(|object| (object.id, object.extension.is_some())).collect();
+    let model: FxHashMap<ObjectId, bool> =
+        objects.iter().map(|object| (object.id, object.extension.is_some())).collect();
     let unreadable = catalogs.iter().filter(|row| !is_readable(row) && !STANDING.contains(&row.name.as_str()));
     let mut counted = Counted::default();
     counted.missing.extend(unreadable.map(|row| Missing::Unreadable { catalog: row.name.clone() }));
@@ -143,8 +174,10 @@ fn balance(catalogs: &[CatalogRow], found: &[ObjectsRow], standing: &[StandingRo
         count.found = (row.own.len() + row.parts.len() + row.temporary.len()) as u64;
         count.parts = row.temporary.len() as u64;
         let of_others = row.parts.iter().map(|oid| (*oid, true));
+        let class = Class::of_catalog(&row.catalog);
+        let carried = |oid| class.and_then(|class| model.get(&ObjectId { class, oid: Oid(oid) }));
         for (oid, is_part) in row.own.iter().map(|oid| (*oid, false)).chain(of_others) {
-            match (id(&row.catalog, oid).and_then(|id| model.get(&id)), is_part) {
+            match (carried(oid), is_part) {
                 (Some(false), _) => count.carried += 1,
                 (Some(true), _) | (None, true) => count.parts += 1,
                 (None, false) => counted.missing.push(Missing::Object { catalog: row.catalog.clone(), oid, strange }),
@@ -152,7 +185,7 @@ fn balance(catalogs: &[CatalogRow], found: &[ObjectsRow], standing: &[StandingRo
         }
     }
     let elsewhere = Elsewhere::new(found, &counted.missing);
-    let mut expected: HashMap<(&str, ObjectId), (u64, bool)> = HashMap::new();
+    let mut expected: FxHashMap<(&str, ObjectId), (u64, bool)> = FxHashMap::default();
     for object in objects {
         for rows in rows_of(object) {
             let entry = expected.entry((rows.catalog, rows.owner)).or_default();

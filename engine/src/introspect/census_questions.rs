@@ -1,5 +1,5 @@
 //! What the census asks the server: one question for all catalogs whose rows are objects, one for all whose rows stand in
-//! somebody else's. Each reads a catalog once, and `pg_depend` once for all of them.
+//! somebody else's. Each reads a catalog once; what comes with others is asked of `pg_depend` once for all of them.
 
 /// System catalogs of this database whose rows have OIDs: name, whether somebody put it there after `initdb`, whether we
 /// may read it. Shared catalogs are the cluster's, but for subscriptions.
@@ -69,10 +69,11 @@ fn is_part(catalog: &str) -> &'static str {
 const LIVING: &str = "NOT (c.relname = 'pg_subscription'
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription s WHERE s.oid = o.objoid))";
 
-/// For each catalog the OIDs of rows that users made: `own` for those that stand for themselves, `parts` for those that
-/// come with others, `temporary`. What depends is asked for in the list of columns: there the server hashes, while a join may
-/// become a loop over both where nobody analyzed the catalogs.
+/// For each catalog the OIDs of rows that users made: `own` for those that stand for themselves or come with others
+/// ([`DEPENDENT`] tells), `parts` for those that come with others anyway, `temporary`. Each catalog is one pass without a join:
+/// what a planner makes of joins is anybody's guess where nobody analyzed the catalogs.
 pub(super) fn objects<'a>(catalogs: impl Iterator<Item = &'a str>) -> String {
+    let oids = |which: &str| format!("coalesce(pg_catalog.array_agg(o.oid) FILTER (WHERE {which}), '{{}}')");
     let each = catalogs.map(|catalog| {
         let (from, of) = match catalog {
             // Not everybody may read the catalog itself, but everybody the view.
@@ -85,30 +86,23 @@ pub(super) fn objects<'a>(catalogs: impl Iterator<Item = &'a str>) -> String {
             _ => (format!("pg_catalog.{}", crate::sql::quote_ident(catalog)), "true"),
         };
         let word = crate::sql::quote_literal(catalog);
+        let (part, temporary) = (is_part(catalog), is_temporary(catalog));
         format!(
-            "SELECT {word}::pg_catalog.text AS catalog, o.oid, {} AS part, {} AS temporary FROM {from} o
-              WHERE o.oid >= 16384 AND {of}",
-            is_part(catalog),
-            is_temporary(catalog)
+            "SELECT {word}::pg_catalog.text AS catalog, {} AS own, {} AS parts, {} AS temporary
+               FROM {from} o WHERE o.oid >= 16384 AND {of} HAVING pg_catalog.count(*) > 0",
+            oids(&format!("NOT ({temporary}) AND NOT ({part})")),
+            oids(&format!("NOT ({temporary}) AND ({part})")),
+            oids(&temporary),
         )
     });
-    let oids = |which: &str| {
-        format!("coalesce(pg_catalog.array_agg(u.oid::int8 ORDER BY u.oid) FILTER (WHERE {which}), '{{}}')")
-    };
-    format!(
-        "WITH t AS MATERIALIZED ({TEMPORARY}),
-              p AS MATERIALIZED (SELECT DISTINCT c.relname::pg_catalog.text AS catalog, d.objid
-                                   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.classid
-                                  WHERE d.objid >= 16384 AND d.objsubid = 0 AND d.deptype IN ('i', 'e', 'P', 'S'))
-         SELECT u.catalog, {} AS own, {} AS parts, {} AS temporary
-           FROM (SELECT v.*, (v.catalog, v.oid) IN (SELECT p.catalog, p.objid FROM p) AS dependent FROM ({}) v) u
-          GROUP BY u.catalog ORDER BY u.catalog",
-        oids("NOT u.temporary AND NOT u.part AND NOT u.dependent"),
-        oids("NOT u.temporary AND (u.part OR u.dependent)"),
-        oids("u.temporary"),
-        each.collect::<Vec<_>>().join(" UNION ALL ")
-    )
+    format!("WITH t AS MATERIALIZED ({TEMPORARY}) {}", each.collect::<Vec<_>>().join(" UNION ALL "))
 }
+
+/// By catalog the OIDs of rows that come with others, as `pg_depend` says.
+pub(super) const DEPENDENT: &str = "SELECT c.relname AS catalog, g.oids
+   FROM (SELECT d.classid, pg_catalog.array_agg(d.objid) AS oids FROM pg_catalog.pg_depend d
+          WHERE d.objid >= 16384 AND d.objsubid = 0 AND d.deptype IN ('i', 'e', 'P', 'S') GROUP BY d.classid) g
+   JOIN pg_catalog.pg_class c ON c.oid = g.classid";
 
 /// How many rows stand in which object: `rows` in all, of them `given` by an extension that has no other share in the
 /// object. `known` says which catalogs there are.

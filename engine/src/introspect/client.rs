@@ -5,14 +5,22 @@
 //! more with care: each question behind a savepoint of its own, and one that fails is divided until the culprits stand alone.
 //! They are left out and remembered; the census names them.
 
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
-use tokio_postgres::types::ToSql;
+use futures_util::TryStreamExt;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 
 use super::IntrospectError;
 
+/// Whether rows were taken.
+type Taken = Result<(), IntrospectError>;
+
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A row as JSON.
+const WHOLE: &str = "pg_catalog.to_json(q)::pg_catalog.text";
 
 /// Something that the catalogs no longer say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,16 +83,32 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The rows of a query as JSON, one column of text.
-    pub(super) async fn json(&self, sql: &str) -> Result<Vec<Row>, Error> {
-        const WHOLE: &str = "pg_catalog.to_json(q)::pg_catalog.text";
+    /// Hands over each row of a query as it comes; no answer is held whole. With care: those the server can give.
+    pub(super) async fn each(&self, sql: &str, take: impl FnMut(&Row) -> Taken) -> Taken {
         match &self.careful {
-            None => self.inner.query(&format!("SELECT {WHOLE} FROM ({sql}) q"), &[]).await,
+            None => self.stream(sql, take).await,
+            Some(_) => self.query(sql, &[]).await?.iter().try_for_each(take),
+        }
+    }
+
+    /// The same of rows as JSON, one column of text.
+    pub(super) async fn each_json(&self, sql: &str, take: impl FnMut(&Row) -> Taken) -> Taken {
+        match &self.careful {
+            None => self.stream(&format!("SELECT {WHOLE} FROM ({sql}) q"), take).await,
             Some(turn) => {
                 let _turn = turn.lock().await;
-                self.ask(sql, WHOLE, &[]).await
+                self.ask(sql, WHOLE, &[]).await?.iter().try_for_each(take)
             }
         }
+    }
+
+    async fn stream(&self, sql: &str, mut take: impl FnMut(&Row) -> Taken) -> Taken {
+        let nothing = std::iter::empty::<(&(dyn ToSql + Sync), Type)>();
+        let mut rows = pin!(self.inner.query_typed_raw(sql, nothing).await?);
+        while let Some(row) = rows.try_next().await? {
+            take(&row)?;
+        }
+        Ok(())
     }
 
     /// Statements without an answer.

@@ -1,11 +1,10 @@
 //! Comments and security labels (`pg_description`, `pg_seclabel`) of user-made objects, their columns included; of members of
 //! extensions what was said after the extension's script.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
+use tokio_postgres::Row;
 
-use serde::Deserialize;
-
-use super::rows::rows;
+use super::rows::each;
 use super::{Client, Features, IntrospectError};
 use crate::catalog::typ::Type;
 use crate::catalog::{Body, Class, Object, ObjectId};
@@ -14,10 +13,10 @@ use crate::ids::Oid;
 /// All comments and labels by object.
 #[derive(Debug, Default)]
 pub struct Notes {
-    comments: HashMap<ObjectId, String>,
-    labels: HashMap<ObjectId, Vec<(String, String)>>,
-    column_comments: HashMap<Oid, Vec<(String, String)>>,
-    column_labels: HashMap<Oid, Vec<(String, String, String)>>,
+    comments: FxHashMap<ObjectId, String>,
+    labels: FxHashMap<ObjectId, Vec<(String, String)>>,
+    column_comments: FxHashMap<Oid, Vec<(String, String)>>,
+    column_labels: FxHashMap<Oid, Vec<(String, String, String)>>,
 }
 
 impl Notes {
@@ -35,15 +34,6 @@ impl Notes {
     }
 }
 
-#[derive(Deserialize)]
-struct Row {
-    catalog: String,
-    oid: u32,
-    column: Option<String>,
-    provider: Option<String>,
-    text: String,
-}
-
 /// `public` comes with a comment of its own; its absence is a change worth carrying. Large objects have the numbers that
 /// their makers choose.
 const USER_MADE: &str =
@@ -54,17 +44,11 @@ const USER_MADE: &str =
 pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Notes, IntrospectError> {
     let mut notes = Notes::default();
     let comments = query("pg_description", "NULL::text AS provider, d.description AS text", SAID_BY_EXTENSION);
-    for row in rows::<Row>(client, "comments", &comments).await? {
-        notes.add(row);
-    }
     let labels = query("pg_seclabel", "d.provider, d.label AS text", SAID_BY_EXTENSION);
-    for row in rows::<Row>(client, "security labels", &labels).await? {
-        notes.add(row);
-    }
     let shared = query("pg_seclabel", "d.provider, d.label AS text", "false");
     let shared = shared.replace("pg_catalog.pg_seclabel d", SHARED_LABELS);
-    for row in rows::<Row>(client, "security labels of shared objects", &shared).await? {
-        notes.add(row);
+    for question in [comments, labels, shared] {
+        each(client, &question, |row| notes.add(row)).await?;
     }
     Ok(notes)
 }
@@ -80,7 +64,7 @@ const SAID_BY_EXTENSION: &str = "EXISTS (SELECT FROM pg_catalog.pg_depend m
 fn query(catalog: &str, columns: &str, but: &str) -> String {
     let by_provider = if catalog == "pg_seclabel" { ", d.provider" } else { "" };
     format!(
-        "SELECT c.relname AS catalog, d.objoid::int8 AS oid, a.attname AS column, {columns}
+        "SELECT c.relname AS catalog, d.objoid AS oid, a.attname AS column, {columns}
            FROM pg_catalog.{catalog} d
            JOIN pg_catalog.pg_class c ON c.oid = d.classoid
            LEFT JOIN pg_catalog.pg_attribute a ON c.relname = 'pg_class' AND d.objsubid <> 0
@@ -91,17 +75,18 @@ fn query(catalog: &str, columns: &str, but: &str) -> String {
 }
 
 impl Notes {
-    fn add(&mut self, row: Row) {
-        let Some(class) = Class::of_catalog(&row.catalog) else { return };
-        let oid = Oid(row.oid);
-        let id = ObjectId { class, oid };
-        match (row.column, row.provider) {
-            (None, None) => _ = self.comments.insert(id, row.text),
-            (None, Some(provider)) => self.labels.entry(id).or_default().push((provider, row.text)),
-            (Some(column), None) => self.column_comments.entry(oid).or_default().push((column, row.text)),
+    fn add(&mut self, row: &Row) -> Result<(), IntrospectError> {
+        let Some(class) = Class::of_catalog(row.try_get("catalog")?) else { return Ok(()) };
+        let oid = Oid(row.try_get("oid")?);
+        let (id, text) = (ObjectId { class, oid }, row.try_get("text")?);
+        match (row.try_get("column")?, row.try_get("provider")?) {
+            (None, None) => _ = self.comments.insert(id, text),
+            (None, Some(provider)) => self.labels.entry(id).or_default().push((provider, text)),
+            (Some(column), None) => self.column_comments.entry(oid).or_default().push((column, text)),
             (Some(column), Some(provider)) => {
-                self.column_labels.entry(oid).or_default().push((column, provider, row.text));
+                self.column_labels.entry(oid).or_default().push((column, provider, text));
             }
         }
+        Ok(())
     }
 }

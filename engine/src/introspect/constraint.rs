@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, options, relation};
+use super::rows::each;
 use super::trigger::enabled;
 use super::{Client, Feature, Features, IntrospectError};
 use crate::catalog::constraint::{Constraint, ConstraintRule, EnforcingTrigger, ForeignKey, Key};
 use crate::catalog::{Body, Class, Object};
 
-/// Reads all constraints of tables, except partitions' copies of their parents' foreign keys.
+/// Reads all constraints of tables, except partitions' copies of their parents' foreign keys, and except not-null
+/// constraints: those come with the columns ([`super::table`]).
 pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let enforced = features.either(Feature::NotEnforcedConstraints, "con.conenforced", "true");
     let period = features.either(Feature::TemporalConstraints, "con.conperiod", "false");
@@ -19,7 +21,7 @@ pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object
     let sql = format!(
         "SELECT con.oid, n.nspname, con.conname AS name, con.conrelid, con.contype::text AS kind,
                 con.convalidated AS validated, {enforced} AS enforced, con.conislocal AS local,
-                con.coninhcount > 0 AS inherited, con.connoinherit AND con.contype IN ('c', 'n') AS no_inherit,
+                con.coninhcount > 0 AS inherited, con.connoinherit AND con.contype = 'c' AS no_inherit,
                 con.condeferrable AS deferrable, con.condeferred AS deferred, con.conindid, con.confrelid,
                 CASE con.contype WHEN 'c' THEN pg_get_expr(con.conbin, con.conrelid)
                                  WHEN 'x' THEN pg_get_constraintdef(con.oid) END AS expression,
@@ -37,15 +39,20 @@ pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object
            JOIN pg_namespace n ON n.oid = c.relnamespace
            LEFT JOIN pg_index i ON con.contype IN ('p', 'u', 'x') AND i.indexrelid = con.conindid
            LEFT JOIN pg_class ic ON ic.oid = i.indexrelid
-          WHERE {USER_RELATION} AND con.contype IN ('c', 'n', 'p', 'u', 'x', 'f')
+          WHERE {USER_RELATION} AND con.contype IN ('c', 'p', 'u', 'x', 'f')
             AND NOT (con.contype = 'f' AND con.conparentid <> 0)",
         columns = names("con.conkey", "con.conrelid", "NOT IN ('c', 'x')"),
         referenced = names("con.confkey", "con.confrelid", "= 'f'"),
         deleted = names(delete_columns, "con.conrelid", "= 'f'"),
     );
     let mut triggers = triggers(client).await?;
-    let rows = client.query(&sql, &[]).await?;
-    rows.iter().map(|row| constraint(row, triggers.remove(&row.try_get("oid")?).unwrap_or_default())).collect()
+    let mut constraints = Vec::new();
+    each(client, &sql, |row| {
+        constraints.push(constraint(row, triggers.remove(&row.try_get("oid")?).unwrap_or_default())?);
+        Ok(())
+    })
+    .await?;
+    Ok(constraints)
 }
 
 /// Triggers that constraints made for themselves and that are not in the state they were made in, by constraint.
@@ -57,20 +64,24 @@ async fn triggers(client: &Client<'_>) -> Result<HashMap<u32, Vec<EnforcingTrigg
                 WHERE t.tgisinternal AND t.tgenabled <> 'O' AND t.tgconstraint <> 0
                 ORDER BY t.tgconstraint, c.relname, p.proname";
     let mut triggers: HashMap<u32, Vec<EnforcingTrigger>> = HashMap::new();
-    for row in client.query(sql, &[]).await? {
+    each(client, sql, |row| {
         triggers.entry(row.try_get("tgconstraint")?).or_default().push(EnforcingTrigger {
             table: relation(row.try_get("tgrelid")?),
             function: row.try_get("proname")?,
             enabled: enabled(row.try_get("enabled")?),
         });
-    }
+        Ok(())
+    })
+    .await?;
     Ok(triggers)
 }
 
 /// Names of the columns whose numbers stand in an array, in its order, for constraints of some kinds.
 fn names(numbers: &str, relation: &str, kinds: &str) -> String {
     format!(
-        "CASE WHEN con.contype {kinds} THEN
+        "CASE WHEN con.contype {kinds} AND pg_catalog.cardinality({numbers}) = 1 THEN
+              ARRAY[(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = {relation} AND a.attnum = ({numbers})[1])]
+              WHEN con.contype {kinds} THEN
               ARRAY(SELECT a.attname FROM unnest({numbers}) WITH ORDINALITY AS k (number, place)
                       JOIN pg_attribute a ON a.attrelid = {relation} AND a.attnum = k.number ORDER BY k.place) END"
     )
@@ -101,7 +112,6 @@ fn rule(row: &Row) -> Result<ConstraintRule, IntrospectError> {
     let columns = list(row, "columns")?;
     let index = relation(row.try_get("conindid")?);
     Ok(match kind {
-        "n" => ConstraintRule::NotNull { column: columns.into_iter().next().unwrap_or_default() },
         "c" => ConstraintRule::Check { expression: row.try_get("expression")? },
         "x" => ConstraintRule::Exclusion { index, definition: row.try_get("expression")? },
         "f" => ConstraintRule::ForeignKey(Box::new(ForeignKey {

@@ -5,8 +5,11 @@
 //! dependencies become that object's. Members of extensions that are not in the model stand for their extension. Both ends
 //! falling on one object is no dependency, except for a view that reads itself.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::rows::each;
 use super::{Client, IntrospectError};
 use crate::catalog::{Body, Class, Edge, Object, ObjectId};
 use crate::ids::Oid;
@@ -103,6 +106,14 @@ struct Rows {
     names: HashMap<Catalog, String>,
 }
 
+impl Rows {
+    /// The numbers of catalogs.
+    fn catalogs(&self, wanted: [&str; 2]) -> Vec<Catalog> {
+        let is_wanted = |(_, name): &(&Catalog, &String)| wanted.contains(&name.as_str());
+        self.names.iter().filter(is_wanted).map(|(number, _)| *number).collect()
+    }
+}
+
 async fn rows(client: &Client<'_>) -> Result<Rows, IntrospectError> {
     // 16384 is FirstNormalObjectId: what is below was made by initdb and is there on every target. Only DEPENDS ON EXTENSION
     // (x) says something about an object of the user nevertheless: plpgsql is one of initdb's.
@@ -110,67 +121,76 @@ async fn rows(client: &Client<'_>) -> Result<Rows, IntrospectError> {
                  FROM pg_depend WHERE objid >= 16384 AND (refobjid >= 16384 OR deptype = 'x')";
     let names = "SELECT oid, relname FROM pg_class
                   WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r'";
-    let (rows, names) = futures_util::try_join!(client.query(sql, &[]), client.query(names, &[]))?;
-    let mut all = Rows::default();
-    for row in names {
-        all.names.insert(row.try_get(0)?, row.try_get(1)?);
-    }
-    for row in rows {
+    let (mut all, mut known) = (Vec::new(), HashMap::new());
+    let rows = each(client, sql, |row| {
         let kind: i8 = row.try_get(6)?;
-        all.rows.push(Row {
+        all.push(Row {
             dependent: End { catalog: row.try_get(0)?, oid: row.try_get(1)?, column: row.try_get(2)? },
             referenced: End { catalog: row.try_get(3)?, oid: row.try_get(4)?, column: row.try_get(5)? },
             kind: char::from(kind.unsigned_abs()),
         });
-    }
-    Ok(all)
+        Ok(())
+    });
+    let names = each(client, names, |row| {
+        known.insert(row.try_get(0)?, row.try_get(1)?);
+        Ok(())
+    });
+    futures_util::try_join!(rows, names)?;
+    Ok(Rows { rows: all, names: known })
 }
 
 /// Objects of the catalog that are no objects of the model, by catalog name and OID, and what each stands for. A
 /// stand-in may stand for another (the array of a row type).
 #[derive(Clone, Debug, Default)]
 struct StandIns {
-    types: HashMap<u32, ObjectId>,
-    relations: HashMap<u32, ObjectId>,
+    types: FxHashMap<u32, ObjectId>,
+    relations: FxHashMap<u32, ObjectId>,
     /// Rules that make views, and their views.
-    view_rules: HashMap<u32, u32>,
+    view_rules: FxHashMap<u32, u32>,
 }
 
 async fn stand_ins(client: &Client<'_>) -> Result<StandIns, IntrospectError> {
     // Row types stand for their relation, a composite type's relation for the type, arrays for their element, multiranges
-    // for their range.
-    let types = "SELECT t.oid, c.oid, c.relkind = 'c', e.oid, r.rngtypid
-                   FROM pg_type t
-                   LEFT JOIN pg_class c ON c.oid = t.typrelid
-                   LEFT JOIN pg_type e ON e.typarray = t.oid
-                   LEFT JOIN pg_range r ON r.rngmultitypid = t.oid
-                  WHERE t.oid >= 16384 AND (c.oid IS NOT NULL OR e.oid IS NOT NULL OR r.rngtypid IS NOT NULL)";
+    // for their range. An array's own row says nothing: its element's does.
+    let types = "SELECT oid, typrelid, typarray FROM pg_type WHERE oid >= 16384 AND (typrelid <> 0 OR typarray <> 0)";
+    let composites = "SELECT oid FROM pg_class WHERE relkind = 'c' AND oid >= 16384";
+    let ranges = "SELECT rngmultitypid, rngtypid FROM pg_range WHERE rngmultitypid >= 16384";
     let rules = "SELECT oid, ev_class FROM pg_rewrite WHERE rulename = '_RETURN' AND oid >= 16384";
-    let (types, rules) = futures_util::try_join!(client.query(types, &[]), client.query(rules, &[]))?;
-    let mut found = StandIns::default();
     let object = |class, oid| ObjectId { class, oid: Oid(oid) };
-    for row in types {
-        let oid: u32 = row.try_get(0)?;
-        let relation: Option<u32> = row.try_get(1)?;
-        let composite: Option<bool> = row.try_get(2)?;
-        let element: Option<u32> = row.try_get(3)?;
-        let range: Option<u32> = row.try_get(4)?;
-        match (relation, composite) {
-            (Some(relation), Some(true)) => {
-                found.relations.insert(relation, object(Class::Type, oid));
-            }
-            (Some(relation), _) => {
-                found.types.insert(oid, object(Class::Relation, relation));
-            }
-            _ => {
-                if let Some(other) = element.or(range) {
-                    found.types.insert(oid, object(Class::Type, other));
-                }
-            }
+    let (mut of_types, mut of_composites) = (FxHashMap::default(), FxHashSet::default());
+    let (mut of_ranges, mut view_rules) = (FxHashMap::default(), FxHashMap::default());
+    let mut relations = Vec::new();
+    let types = each(client, types, |row| {
+        let (oid, relation, array): (u32, u32, u32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        if relation != 0 {
+            relations.push((oid, relation));
         }
-    }
-    for row in rules {
-        found.view_rules.insert(row.try_get(0)?, row.try_get(1)?);
+        if array != 0 {
+            of_types.insert(array, object(Class::Type, oid));
+        }
+        Ok(())
+    });
+    let composites = each(client, composites, |row| {
+        of_composites.insert(row.try_get::<_, u32>(0)?);
+        Ok(())
+    });
+    let ranges = each(client, ranges, |row| {
+        of_ranges.insert(row.try_get(0)?, object(Class::Type, row.try_get(1)?));
+        Ok(())
+    });
+    let rules = each(client, rules, |row| {
+        view_rules.insert(row.try_get(0)?, row.try_get(1)?);
+        Ok(())
+    });
+    futures_util::try_join!(types, composites, ranges, rules)?;
+    let mut found = StandIns { types: of_types, relations: FxHashMap::default(), view_rules };
+    found.types.extend(of_ranges);
+    for (oid, relation) in relations {
+        if of_composites.contains(&relation) {
+            found.relations.insert(relation, object(Class::Type, oid));
+        } else {
+            found.types.insert(oid, object(Class::Relation, relation));
+        }
     }
     Ok(found)
 }
@@ -183,32 +203,37 @@ struct Resolved {
 }
 
 /// Everything needed to look ends up.
-struct Resolver<'a> {
-    names: &'a HashMap<Catalog, String>,
-    known: BTreeSet<ObjectId>,
+struct Resolver {
+    classes: FxHashMap<Catalog, Class>,
+    known: FxHashSet<ObjectId>,
     stand_ins: StandIns,
     /// Family members and publication members: what they belong to.
-    belongs: HashMap<(Catalog, u32), ObjectId>,
+    belongs: FxHashMap<(Catalog, u32), ObjectId>,
     /// Members of extensions: their extension.
-    members: HashMap<(Catalog, u32), ObjectId>,
+    members: FxHashMap<(Catalog, u32), ObjectId>,
 }
 
-impl<'a> Resolver<'a> {
-    fn new(rows: &'a Rows, stand_ins: StandIns, objects: &[Object]) -> Self {
+impl Resolver {
+    fn new(rows: &Rows, stand_ins: StandIns, objects: &[Object]) -> Self {
         let mut resolver = Self {
-            names: &rows.names,
+            classes: rows.names.iter().filter_map(|(id, name)| Some((*id, Class::of_catalog(name)?))).collect(),
             known: objects.iter().map(|object| object.id).collect(),
             stand_ins,
-            belongs: HashMap::new(),
-            members: HashMap::new(),
+            belongs: FxHashMap::default(),
+            members: FxHashMap::default(),
         };
+        let of_families = rows.catalogs(["pg_amop", "pg_amproc"]);
+        let of_publications = rows.catalogs(["pg_publication_rel", "pg_publication_namespace"]);
         for row in &rows.rows {
             let key = (row.dependent.catalog, row.dependent.oid);
+            let of_family = of_families.contains(&row.dependent.catalog);
+            if row.kind != 'e' && !of_family && !of_publications.contains(&row.dependent.catalog) {
+                continue;
+            }
             let Some(owner) = resolver.direct(row.referenced) else { continue };
-            let is = |catalog: &str| rows.names.get(&row.dependent.catalog).is_some_and(|name| name == catalog);
             if row.kind == 'e' {
                 resolver.members.insert(key, owner);
-            } else if is("pg_amop") || is("pg_amproc") {
+            } else if of_family {
                 // Internal on the class that brought it, automatic on the family it was added to.
                 let fits = match row.kind {
                     'i' => owner.class == Class::OperatorClass || owner.class == Class::OperatorFamily,
@@ -218,8 +243,7 @@ impl<'a> Resolver<'a> {
                 if fits && (row.kind == 'i' || !resolver.belongs.contains_key(&key)) {
                     resolver.belongs.insert(key, owner);
                 }
-            } else if (is("pg_publication_rel") || is("pg_publication_namespace")) && owner.class == Class::Publication
-            {
+            } else if owner.class == Class::Publication {
                 resolver.belongs.insert(key, owner);
             }
         }
@@ -228,7 +252,7 @@ impl<'a> Resolver<'a> {
 
     /// The end as the catalog names it, if its catalog is one of the model's.
     fn direct(&self, end: End) -> Option<ObjectId> {
-        let class = Class::of_catalog(self.names.get(&end.catalog)?)?;
+        let class = *self.classes.get(&end.catalog)?;
         Some(ObjectId { class, oid: Oid(end.oid) })
     }
 
@@ -268,8 +292,8 @@ impl<'a> Resolver<'a> {
 fn resolve(rows: &Rows, stand_ins: StandIns, objects: &[Object]) -> Vec<Edge> {
     let resolver = Resolver::new(rows, stand_ins, objects);
     let views = |object: &&Object| matches!(&object.body, Body::View(_));
-    let views: BTreeSet<ObjectId> = objects.iter().filter(views).map(|object| object.id).collect();
-    let mut edges = BTreeSet::new();
+    let views: FxHashSet<ObjectId> = objects.iter().filter(views).map(|object| object.id).collect();
+    let mut edges = Vec::new();
     for row in rows.rows.iter().filter(|row| row.kind != 'e') {
         let (Some(dependent), Some(referenced)) = (resolver.resolve(row.dependent), resolver.resolve(row.referenced))
         else {
@@ -281,7 +305,7 @@ fn resolve(rows: &Rows, stand_ins: StandIns, objects: &[Object]) -> Vec<Edge> {
         if dependent.id == referenced.id && !reads_itself {
             continue;
         }
-        edges.insert(Edge {
+        edges.push(Edge {
             dependent: dependent.id,
             referenced: referenced.id,
             kind: row.kind,
@@ -290,7 +314,10 @@ fn resolve(rows: &Rows, stand_ins: StandIns, objects: &[Object]) -> Vec<Edge> {
             by_rule: dependent.by_rule,
         });
     }
-    edges.into_iter().collect()
+    edges.sort_unstable();
+    edges.dedup();
+    edges.shrink_to_fit();
+    edges
 }
 
 #[cfg(test)]

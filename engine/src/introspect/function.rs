@@ -11,7 +11,7 @@ use crate::catalog::{Body, Class, Object};
 /// Reads all routines but those that come with a type (constructors of ranges).
 pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let rows = rows::<Named<Row>>(client, "functions", &query()).await?;
-    Ok(rows.into_iter().map(|row| row.object(Class::Function, |row| Body::Function(routine(row)))).collect())
+    Ok(rows.into_iter().map(|row| row.object(Class::Function, |row| Body::Function(Box::new(routine(row))))).collect())
 }
 
 #[derive(Deserialize)]

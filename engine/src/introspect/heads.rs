@@ -1,11 +1,9 @@
 //! What all classes share: owner, extension membership, ACL, comments and labels, read once for the whole database and
 //! put onto the objects that the class readers made.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
-use serde::Deserialize;
-
-use super::rows::rows;
+use super::rows::each;
 use super::{Client, Features, IntrospectError, acl, comment};
 use crate::catalog::{Body, Class, Object, ObjectId};
 use crate::ids::Oid;
@@ -13,8 +11,8 @@ use crate::ids::Oid;
 /// Everything that stands in an object's head.
 #[derive(Debug, Default)]
 pub struct Heads {
-    owners: HashMap<ObjectId, String>,
-    extensions: HashMap<ObjectId, String>,
+    owners: Named,
+    extensions: Named,
     acls: acl::Acls,
     notes: comment::Notes,
 }
@@ -34,10 +32,10 @@ impl Heads {
     pub fn apply(&self, object: &mut Object) {
         let id = object.id;
         if object.owner.is_none() {
-            object.owner = self.owners.get(&id).cloned();
+            object.owner = self.owners.get(id).map(str::to_owned);
         }
         if object.extension.is_none() {
-            object.extension = self.extensions.get(&id).cloned();
+            object.extension = self.extensions.get(id).map(str::to_owned);
         }
         if !matches!(object.body, Body::System(_) | Body::DefaultAcl(_) | Body::LargeObject(_)) {
             object.acl = self.acls.get(id).cloned();
@@ -46,14 +44,30 @@ impl Heads {
     }
 }
 
+/// One name for each of many objects; names are few.
+#[derive(Debug, Default)]
+pub struct Named {
+    names: Vec<String>,
+    objects: FxHashMap<ObjectId, u32>,
+}
+
+impl Named {
+    /// The object's name, if it has one.
+    pub fn get(&self, id: ObjectId) -> Option<&str> {
+        self.objects.get(&id).map(|name| self.names[*name as usize].as_str())
+    }
+}
+
 /// Which extension an object is a member of, for every member of any extension.
-pub async fn members(client: &Client<'_>) -> Result<HashMap<ObjectId, String>, IntrospectError> {
-    let query = "SELECT c.relname AS catalog, d.objid::int8 AS oid, e.extname AS name
-           FROM pg_catalog.pg_depend d
-           JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-           JOIN pg_catalog.pg_class c ON c.oid = d.classid
-          WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'";
-    named(client, "extension members", query).await
+pub async fn members(client: &Client<'_>) -> Result<Named, IntrospectError> {
+    let query = "SELECT c.relname::pg_catalog.text, e.extname::pg_catalog.text, g.oids
+           FROM (SELECT d.classid, d.refobjid, pg_catalog.array_agg(d.objid) AS oids
+                   FROM pg_catalog.pg_depend d
+                  WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+                  GROUP BY d.classid, d.refobjid) g
+           JOIN pg_catalog.pg_extension e ON e.oid = g.refobjid
+           JOIN pg_catalog.pg_class c ON c.oid = g.classid";
+    named(client, query).await
 }
 
 /// Catalogs with owners, and the columns they stand in.
@@ -84,35 +98,30 @@ const OWNED_TOO: [(Class, &str); 3] = [
 ];
 
 /// Owners of all user-made objects and of everything in `public`'s place.
-async fn owners(client: &Client<'_>) -> Result<HashMap<ObjectId, String>, IntrospectError> {
+async fn owners(client: &Client<'_>) -> Result<Named, IntrospectError> {
     let parts = OWNED.iter().chain(&OWNED_TOO).map(|(class, column)| {
         let catalog = class.catalog();
         let also = if *class == Class::Schema { " OR nspname = 'public'" } else { "" };
         format!(
-            "SELECT '{catalog}' AS catalog, oid::int8 AS oid, pg_catalog.pg_get_userbyid({column}) AS name
-               FROM pg_catalog.{catalog} WHERE oid >= 16384{also}"
+            "SELECT '{catalog}'::pg_catalog.text, pg_catalog.pg_get_userbyid({column})::pg_catalog.text,
+                    pg_catalog.array_agg(oid)
+               FROM pg_catalog.{catalog} WHERE oid >= 16384{also} GROUP BY {column}"
         )
     });
-    named(client, "owners", &parts.collect::<Vec<_>>().join(" UNION ALL ")).await
+    named(client, &parts.collect::<Vec<_>>().join(" UNION ALL ")).await
 }
 
-#[derive(Deserialize)]
-struct Named {
-    catalog: String,
-    oid: u32,
-    name: String,
-}
-
-/// Reads rows of catalog, OID and a name.
-async fn named(
-    client: &Client<'_>,
-    what: &'static str,
-    query: &str,
-) -> Result<HashMap<ObjectId, String>, IntrospectError> {
-    let rows = rows::<Named>(client, what, query).await?;
-    let known = rows.into_iter().filter_map(|row| {
-        let class = Class::of_catalog(&row.catalog)?;
-        Some((ObjectId { class, oid: Oid(row.oid) }, row.name))
-    });
-    Ok(known.collect())
+/// Reads rows of catalog, name and the OIDs it belongs to.
+async fn named(client: &Client<'_>, query: &str) -> Result<Named, IntrospectError> {
+    let mut found = Named::default();
+    each(client, query, |row| {
+        let Some(class) = Class::of_catalog(row.try_get(0)?) else { return Ok(()) };
+        let oids: Vec<u32> = row.try_get(2)?;
+        let name = found.names.len() as u32;
+        found.names.push(row.try_get(1)?);
+        found.objects.extend(oids.into_iter().map(|oid| (ObjectId { class, oid: Oid(oid) }, name)));
+        Ok(())
+    })
+    .await?;
+    Ok(found)
 }

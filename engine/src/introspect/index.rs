@@ -3,6 +3,7 @@
 use tokio_postgres::Row;
 
 use super::relation::{USER_RELATION, object, relation};
+use super::rows::each;
 use super::{Client, Features, IntrospectError};
 use crate::catalog::index::Index;
 use crate::catalog::{Body, Class, Object, ObjectId};
@@ -16,7 +17,7 @@ pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Objec
                 con.oid AS constraint_oid, i.indisclustered AS clustered, i.indisreplident AS replica_identity,
                 c.relkind = 'I' OR (i.indisvalid AND i.indisready) AS valid, c.relkind = 'I' AS partitioned,
                 inh.inhparent AS attached_to, ts.spcname AS tablespace,
-                st.columns AS stat_columns, st.targets AS stat_targets
+                {columns} AS stat_columns, {targets} AS stat_targets
            FROM pg_index i
            JOIN pg_class c ON c.oid = i.indexrelid
            JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -25,13 +26,26 @@ pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Objec
                 AND con.contype IN ('p', 'u', 'x')
            LEFT JOIN pg_inherits inh ON inh.inhrelid = c.oid
            LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
-           LEFT JOIN (SELECT a.attrelid, array_agg(a.attnum ORDER BY a.attnum) AS columns,
-                             array_agg(a.attstattarget::int4 ORDER BY a.attnum) AS targets
-                        FROM pg_attribute a WHERE a.attstattarget >= 0 AND a.attnum > 0
-                       GROUP BY a.attrelid) st ON st.attrelid = c.oid
-          WHERE t.relkind IN ('r', 'p', 'm') AND {USER_RELATION}"
+          WHERE t.relkind IN ('r', 'p', 'm') AND {USER_RELATION}",
+        columns = statistics("a.attnum"),
+        targets = statistics("a.attstattarget::int4"),
     );
-    client.query(&sql, &[]).await?.iter().map(index).collect()
+    let mut indexes = Vec::new();
+    each(client, &sql, |row| {
+        indexes.push(index(row)?);
+        Ok(())
+    })
+    .await?;
+    Ok(indexes)
+}
+
+/// Statistics targets: only expressions can have some, and few indexes have expressions.
+fn statistics(column: &str) -> String {
+    format!(
+        "CASE WHEN i.indexprs IS NOT NULL THEN
+              (SELECT array_agg({column} ORDER BY a.attnum) FROM pg_attribute a
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attstattarget >= 0) END"
+    )
 }
 
 fn index(row: &Row) -> Result<Object, IntrospectError> {

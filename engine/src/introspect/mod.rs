@@ -47,40 +47,50 @@ pub mod trigger;
 pub mod typ;
 pub mod view;
 
-use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
 use futures_util::future::{BoxFuture, FutureExt, try_join_all};
+use rustc_hash::FxHashMap;
+
+use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
+use crate::ids::Oid;
 
 pub use client::Client;
 pub use error::IntrospectError;
 pub use features::{Feature, Features};
+pub use sequence::Positions;
 
 /// Reads the whole catalog of the database; the cluster's own objects are read apart ([`globals::read`]). The caller has opened the transaction (REPEATABLE READ READ ONLY, under the dump's snapshot) and
 /// set `search_path` to nothing; nothing is changed here.
 ///
 /// What a damaged catalog does not say is left out and named among the unsupported.
 pub async fn read(client: &tokio_postgres::Client) -> Result<Catalog, IntrospectError> {
+    read_with(client, Positions::Read).await
+}
+
+/// The same, with the positions of sequences or without: the schema alone does not need them.
+pub async fn read_with(client: &tokio_postgres::Client, positions: Positions) -> Result<Catalog, IntrospectError> {
     let mut client = Client::begin(client).await?;
     loop {
-        match Box::pin(whole(&client)).await {
+        match Box::pin(whole(&client, positions)).await {
             Ok(catalog) => return Ok(catalog),
             Err(error) => client.take_care(error).await?,
         }
     }
 }
 
-async fn whole(client: &Client<'_>) -> Result<Catalog, IntrospectError> {
+async fn whole(client: &Client<'_>, positions: Positions) -> Result<Catalog, IntrospectError> {
     let server = database::facts(client).await?;
     let features = Features::of(server.version);
     // All questions are sent at once; the server answers them in turn.
-    let classes = try_join_all(classes(client, &features));
+    let classes = try_join_all(classes(client, &features, positions));
     let (database, heads, classes, dependencies, found) = futures_util::try_join!(
-        database::read(client, &features),
-        heads::Heads::read(client, &features),
+        database::read(client, &features).boxed(),
+        heads::Heads::read(client, &features).boxed(),
         classes,
-        depend::ask(client),
-        census::ask(client)
+        depend::ask(client).boxed(),
+        census::ask(client).boxed()
     )?;
-    let mut objects: Vec<Object> = classes.into_iter().flatten().collect();
+    let mut objects: Vec<Object> = Vec::with_capacity(classes.iter().map(Vec::len).sum());
+    objects.extend(classes.into_iter().flatten());
     for object in &mut objects {
         heads.apply(object);
     }
@@ -100,14 +110,14 @@ async fn whole(client: &Client<'_>) -> Result<Catalog, IntrospectError> {
 type Answer<'a> = BoxFuture<'a, Result<Vec<Object>, IntrospectError>>;
 
 /// One reader per class.
-fn classes<'a>(client: &'a Client<'a>, features: &'a Features) -> Vec<Answer<'a>> {
+fn classes<'a>(client: &'a Client<'a>, features: &'a Features, positions: Positions) -> Vec<Answer<'a>> {
     vec![
         schema::read(client, features).boxed(),
         extension::read(client, features).boxed(),
         typ::read(client, features).boxed(),
         function::read(client, features).boxed(),
         table::read(client, features).boxed(),
-        sequence::read(client, features).boxed(),
+        sequence::read_with(client, features, positions).boxed(),
         view::read(client, features).boxed(),
         index::read(client, features).boxed(),
         constraint::read(client, features).boxed(),
@@ -135,14 +145,36 @@ fn classes<'a>(client: &'a Client<'a>, features: &'a Features) -> Vec<Answer<'a>
 
 /// Puts objects in an order that the same schema always gives: class, schema, name, arguments, parent's name.
 fn sort(objects: &mut [Object]) {
-    let names: std::collections::HashMap<ObjectId, String> =
-        objects.iter().filter(|object| object.id.class == Class::Relation).map(|o| (o.id, o.name.clone())).collect();
-    objects.sort_by_cached_key(|object| {
-        let arguments = match &object.body {
-            Body::Function(function) => function.identity_arguments.clone(),
-            _ => String::new(),
-        };
-        let parent = object.parent.and_then(|id| names.get(&id)).cloned();
-        (object.id.class, object.schema.clone(), object.name.clone(), arguments, parent, object.id.oid)
+    let mut order = in_order(objects);
+    // Objects are large and many: each moves to its place once, and nothing is copied.
+    for position in 0..objects.len() {
+        let mut from = order[position];
+        while from < position {
+            from = order[from];
+        }
+        order[position] = from;
+        objects.swap(position, from);
+    }
+}
+
+/// Positions of the objects in that order.
+fn in_order(objects: &[Object]) -> Vec<usize> {
+    let relations = objects.iter().filter(|object| object.id.class == Class::Relation);
+    let names: FxHashMap<ObjectId, &str> = relations.map(|object| (object.id, object.name.as_str())).collect();
+    let mut order: Vec<usize> = (0..objects.len()).collect();
+    order.sort_unstable_by(|a, b| {
+        let (a, b) = (&objects[*a], &objects[*b]);
+        let first = (a.id.class, &a.schema, &a.name).cmp(&(b.id.class, &b.schema, &b.name));
+        first.then_with(|| rest(a, &names).cmp(&rest(b, &names)))
     });
+    order
+}
+
+/// What tells apart objects of one name.
+fn rest<'a>(object: &'a Object, relations: &FxHashMap<ObjectId, &'a str>) -> (&'a str, Option<&'a str>, Oid) {
+    let arguments = match &object.body {
+        Body::Function(function) => function.identity_arguments.as_str(),
+        _ => "",
+    };
+    (arguments, object.parent.and_then(|id| relations.get(&id).copied()), object.id.oid)
 }

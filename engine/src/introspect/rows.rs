@@ -1,7 +1,10 @@
-//! Rows as JSON objects: the server names the columns, serde puts them in place, and a column that an older major
-//! lacks is simply absent. Keeps the step from row to model pure.
+//! Answers row by row: no answer is ever held whole, and every question costs one round trip.
+//!
+//! Classes with few objects come as JSON objects: the server names the columns, serde puts them in place, and a column that an
+//! older major lacks is simply absent. What there may be a hundred thousand of comes as plain columns ([`each`]).
 
 use serde::de::DeserializeOwned;
+use tokio_postgres::Row;
 
 use super::{Client, IntrospectError};
 
@@ -11,8 +14,22 @@ pub(super) async fn rows<T: DeserializeOwned>(
     what: &'static str,
     query: &str,
 ) -> Result<Vec<T>, IntrospectError> {
-    let answer = client.json(query).await?;
-    answer.iter().map(|row| parse(what, row.try_get(0)?)).collect()
+    let mut found = Vec::new();
+    let take = |row: &Row| {
+        found.push(parse(what, row.try_get(0)?)?);
+        Ok(())
+    };
+    client.each_json(query, take).await?;
+    Ok(found)
+}
+
+/// Runs a query and hands over each row of its answer as it comes.
+pub(super) async fn each(
+    client: &Client<'_>,
+    query: &str,
+    take: impl FnMut(&Row) -> Result<(), IntrospectError>,
+) -> Result<(), IntrospectError> {
+    client.each(query, take).await
 }
 
 /// One row.

@@ -26,7 +26,7 @@ pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Objec
     );
     let mut columns = columns(client, &['v', 'm']).await?;
     let rows = client.query(&sql, &[]).await?;
-    rows.iter().map(|row| view(row, columns.remove(&row.try_get("oid")?).unwrap_or_default())).collect()
+    rows.iter().map(|row| view(row, columns.remove(&row.try_get("oid")?).unwrap_or_default().columns)).collect()
 }
 
 fn view(row: &Row, columns: Vec<Column>) -> Result<Object, IntrospectError> {

@@ -54,6 +54,18 @@ pub struct OpenedDump {
 }
 
 impl OpenedDump {
+    /// Lets go of the statements it carries: whoever writes them anew for another server needs only to know which entries
+    /// there are.
+    #[must_use]
+    pub fn without_statements(mut self) -> Self {
+        if let Some(contents) = Arc::get_mut(&mut self.contents) {
+            for entry in &mut contents.entries {
+                (entry.create, entry.set_owner, entry.drop) = (Vec::new(), None, None);
+            }
+        }
+        self
+    }
+
     /// The cluster-wide objects it holds.
     ///
     /// # Errors
@@ -111,7 +123,8 @@ pub async fn open(repository: &Repository, reader: &Reader, dump: &DumpId, allow
     let sealed = repository.read_contents(&manifest).await?;
     let decryption = reader.decryption();
     let plain = seal::open_whole(&sealed, &decryption, CONTENTS_MAX)?;
-    let contents = Contents::read(plain.as_slice()).map_err(ContentsError::into_error)?;
+    let contents = Contents::read(plain).map_err(ContentsError::into_error)?;
+    drop(sealed);
     contents.check(&manifest).map_err(Mismatch::into_error)?;
     Ok(OpenedDump { manifest: Arc::new(manifest), contents: Arc::new(contents), decryption })
 }

@@ -4,9 +4,9 @@ use super::opened::OpenedDump;
 use super::report::Loss;
 use crate::catalog::Catalog;
 use crate::connect::{ConnectOptions, Role};
-use crate::ddl::{self, Dialect, Entry, Toc, script};
+use crate::ddl::{self, Dialect, Entry, EntryKind, Toc, script};
 use crate::error::{Error, Result};
-use crate::introspect::{self, Features, IntrospectError};
+use crate::introspect::{self, Features, IntrospectError, Positions};
 use crate::source::holder::Holder;
 use crate::source::lane::LaneOptions;
 use crate::source::reader::CatalogReader;
@@ -62,12 +62,14 @@ pub async fn of_database(connect: &ConnectOptions, role: Option<String>, globals
     let catalog = read?;
     let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
     let mut losses: Vec<Loss> = catalog.unsupported.iter().map(Loss::unsupported).collect();
-    losses.extend(toc.entries.iter().flat_map(losses_of));
+    // Where sequences stand is not asked for, and no text says it.
+    let said = toc.entries.iter().filter(|entry| entry.kind != EntryKind::SequenceSet);
+    losses.extend(said.flat_map(losses_of));
     Ok(SchemaText { toc, losses })
 }
 
 async fn read(reader: &CatalogReader, features: Features, globals: bool) -> Result<Catalog> {
-    let mut catalog = catalog(reader).await?;
+    let mut catalog = introspect::read_with(reader.client(), Positions::Leave).await.map_err(unreadable)?;
     if globals {
         let read = introspect::globals::read(&introspect::Client::of(reader.client()), &features, false).await;
         catalog.globals = Some(read.map_err(unreadable)?);

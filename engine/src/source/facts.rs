@@ -52,7 +52,9 @@ pub struct ColumnFacts {
     pub type_oid: Oid,
 }
 
-/// A name that is gone at present is null there (from 14 on).
+/// Present names, of tables and columns, are asked only of rows that somebody has touched since: whatever changes a row of the
+/// catalog leaves its mark, `xmax`, on the version that the snapshot sees (manual: "System Columns"), and looking up every
+/// column of every table is dear. A name that is gone at present is null there.
 const TABLES: &str = "
 SELECT c.oid, n.nspname, c.relname, c.relkind::pg_catalog.text AS kind, coalesce(a.amname = 'heap', false) AS heap,
        coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
@@ -61,10 +63,11 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::pg_catalog.text AS kind, coalesce
          AND (pg_catalog.has_table_privilege(c.oid, 'SELECT')
            OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT')), true) AS readable,
        coalesce(c.relrowsecurity AND pg_catalog.row_security_active(c.oid), false) AS row_security,
-       c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)
-         OR (SELECT i.object_names FROM pg_catalog.pg_identify_object_as_address(
-                 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) i)
-            IS DISTINCT FROM ARRAY[n.nspname::pg_catalog.text, c.relname::pg_catalog.text] AS changed
+       CASE WHEN c.xmax = 0 AND n.xmax = 0 THEN false
+            WHEN c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid) THEN true
+            ELSE (SELECT i.object_names FROM pg_catalog.pg_identify_object_as_address(
+                      'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) i)
+                 IS DISTINCT FROM ARRAY[n.nspname::pg_catalog.text, c.relname::pg_catalog.text] END AS changed
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam
@@ -72,9 +75,10 @@ WHERE c.oid = ANY ($1) ORDER BY c.oid";
 
 const COLUMNS: &str = "
 SELECT a.attrelid, a.attname, a.atttypid,
-       (SELECT (i.object_names)[3] FROM pg_catalog.pg_identify_object_as_address(
-            'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid, a.attnum) i)
-       IS DISTINCT FROM a.attname::pg_catalog.text AS renamed
+       CASE WHEN a.xmax = 0 THEN false
+            ELSE (SELECT (i.object_names)[3] FROM pg_catalog.pg_identify_object_as_address(
+                      'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid, a.attnum) i)
+                 IS DISTINCT FROM a.attname::pg_catalog.text END AS renamed
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 ORDER BY a.attrelid, a.attnum";

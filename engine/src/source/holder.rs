@@ -82,8 +82,9 @@ impl Holder {
         lane.execute(&entry).await.map_err(|error| error.context("preparing the snapshot's connection"))?;
         let (snapshot, encoding, backend) = export(&mut lane, &options).await?;
         let entry = format!(
-            "{}; {}; SET TRANSACTION SNAPSHOT {}",
+            "{}; {}; {}; SET TRANSACTION SNAPSHOT {}",
             settings::reading(version, options.row_security),
+            settings::ALONE,
             begin(&options),
             crate::sql::quote_literal(&snapshot)
         );

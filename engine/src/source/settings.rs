@@ -24,6 +24,9 @@ pub const ROW_STYLE: &[(&str, &str)] = &[
 pub const UNCONVERTED: &str = "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
      WHERE pg_catalog.getdatabaseencoding() = 'SQL_ASCII'";
 
+/// For questions about the catalogs: they are many and small, and starting helpers costs the server more than they save.
+pub const ALONE: &str = "SET max_parallel_workers_per_gather = 0; SET jit = off";
+
 /// Timeouts with the first major that has them.
 pub const TIMEOUTS: &[(&str, u32)] = &[
     ("statement_timeout", 9),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use pgfreight_fixtures::postgres::Cluster;
+use pgfreight_fixtures::postgres::{Cluster, Database};
 use pgfreight_fixtures::tools;
 
 use super::Settings;
@@ -22,8 +22,8 @@ pub struct Ddl<'a> {
 /// A contender's name, and how it runs once.
 type Contender<'a> = (&'static str, fn(&Ddl<'a>) -> Cost);
 
-/// Tables with a key, an index, a default, a check and a comment; a batch in each transaction.
-pub fn many_tables(cluster: &Cluster, database: &str, tables: u32) {
+/// Tables with a key, an index, a default, a check, a comment and so many rows each; a batch in each transaction.
+pub fn many_tables(database: &Database<'_>, tables: u32, rows: u32) {
     for first in (0..tables).step_by(500) {
         let sql = format!(
             "DO $$ BEGIN FOR i IN {first}..{} LOOP
@@ -31,10 +31,11 @@ pub fn many_tables(cluster: &Cluster, database: &str, tables: u32) {
                                 made timestamptz DEFAULT now(), size int CHECK (size >= 0))', i);
                EXECUTE format('CREATE INDEX ON t%s (name)', i);
                EXECUTE format('COMMENT ON TABLE t%s IS ''table number %s''', i, i);
+               EXECUTE format('INSERT INTO t%s (name, size) SELECT ''row '' || n, n FROM generate_series(1, {rows}) n', i);
              END LOOP; END $$",
             (first + 500).min(tables) - 1
         );
-        cluster.rows(database, &sql);
+        database.execute(&sql);
     }
 }
 

@@ -66,6 +66,13 @@ fn main() {
         Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
         Table::new("restore", "pg_restore").print(&restores);
     }
+    for (name, filler) in MANY.into_iter().filter(|_| wanted("many")) {
+        let arena = Arena::fill(&cluster, &settings, filler);
+        println!("\n{name}: {} MiB in the server", arena.megabytes());
+        let (dumps, restores) = arena.run_small();
+        Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
+        Table::new("restore", "pg_restore").print(&restores);
+    }
     for (name, filler) in works.into_iter().filter(|_| wanted("copy")) {
         let copying = Copying::fill(&cluster, &settings, filler);
         println!("\n{name}: {} MiB in the server", copying.megabytes());
@@ -82,10 +89,20 @@ fn main() {
     }
 }
 
+/// Works whose cost is their number, whatever the scale.
+const MANY: [(&str, Filler); 2] = [
+    ("10,000 small tables", |database, _| ddl::many_tables(database, 10_000, 5)),
+    ("10,000 large objects", |database, _| {
+        database.execute(
+            "SELECT count(lo_from_bytea(0, convert_to(repeat(n::text, 200), 'UTF8'))) FROM generate_series(1, 10000) n",
+        );
+    }),
+];
+
 /// Schemas without rows: many tables, and the one that PostgreSQL's own regression suite leaves.
 fn schemas_alone(cluster: &Cluster, settings: &Settings) {
     let many = cluster.database("many_tables");
-    ddl::many_tables(cluster, many.name(), 10_000);
+    ddl::many_tables(&many, 10_000, 0);
     println!("\n10,000 tables");
     Ddl::new(cluster, settings, many.name()).run();
     drop(many);

@@ -59,7 +59,7 @@ fn function(oid: u32, name: &str) -> Object {
         source: Source::Text { text: "SELECT 1".to_owned() },
         ..Function::default()
     };
-    object(Class::Function, oid, name, Body::Function(body))
+    object(Class::Function, oid, name, Body::Function(Box::new(body)))
 }
 
 /// A function with a parsed body, which the server knows the dependencies of.

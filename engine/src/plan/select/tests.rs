@@ -135,7 +135,7 @@ fn catalog() -> Catalog {
         object(id(Class::Schema, 101), None, "b", Body::Schema(Schema::default())),
         object(id(Class::Extension, 60), None, "ext", Body::Extension(extension)),
         object(id(Class::Type, 70), Some("a"), "mood", Body::Type(Type::Enum { labels: Vec::new() })),
-        object(id(Class::Function, 80), Some("b"), "f", Body::Function(Function::default())),
+        object(id(Class::Function, 80), Some("b"), "f", Body::Function(Box::<Function>::default())),
         object(id(Class::Function, 90), Some("pg_catalog"), "pg_sleep", Body::System(System::default())),
         table(1, "a", "orders", &[]),
         table(2, "a", "users", &[]),

@@ -6,6 +6,7 @@ use super::gather::Done;
 use super::lanes::Hall;
 use super::survey::{self, Surveyed};
 use super::{Run, known::Known};
+use crate::catalog::Catalog;
 use crate::ddl::{self, Dialect};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event};
@@ -13,6 +14,7 @@ use crate::format::CURRENT;
 use crate::format::contents::{Contents, Fingerprint, Header, TableChunk, TableData};
 use crate::format::manifest::{GridMemory, Manifest, StoredChunk, StoredContents};
 use crate::ids::{ContentId, TableTag};
+use crate::plan::select::Selection;
 use crate::run::report::{DumpReport, Loss};
 use crate::seal;
 
@@ -41,7 +43,7 @@ impl Commit<'_> {
         let losses = self.losses();
         let report = self.report(&done, &tables, &chunks, &losses);
         let grids = self.grids();
-        let contents = self.contents(tables, &losses)?;
+        let contents = contents(run, self.hall, (self.surveyed.selected, &self.surveyed.selection), (tables, &losses))?;
         let capabilities = contents.capabilities(run.writer.recipient().is_some());
         let stored = store_contents(run, contents).await?;
         check(run, &chunks).await?;
@@ -96,20 +98,6 @@ impl Commit<'_> {
         tables
     }
 
-    fn contents(&self, tables: Vec<TableData>, losses: &[Loss]) -> Result<Contents> {
-        let catalog = self.surveyed.selected.clone();
-        let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
-        let entries = self.surveyed.selection.kept(toc);
-        let header = Header {
-            dump: self.run.dump.clone(),
-            snapshot: self.hall.holder.snapshot().to_owned(),
-            encoding: self.hall.holder.encoding().to_owned(),
-            options: self.run.options.record.clone(),
-            losses: losses.iter().map(|l| (l.class.clone(), l.name.clone(), l.reason.clone())).collect(),
-        };
-        Ok(Contents { header, catalog, entries, tables })
-    }
-
     /// Grids of this dump's tables and of those it left out: the next one may take them in again.
     fn grids(&self) -> BTreeMap<TableTag, GridMemory> {
         let mut grids = self.known.grids.clone();
@@ -150,6 +138,24 @@ impl Commit<'_> {
     }
 }
 
+fn contents(
+    run: &Run<'_>,
+    hall: &Hall,
+    (catalog, selection): (Catalog, &Selection),
+    (tables, losses): (Vec<TableData>, &[Loss]),
+) -> Result<Contents> {
+    let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
+    let entries = selection.kept(toc);
+    let header = Header {
+        dump: run.dump.clone(),
+        snapshot: hall.holder.snapshot().to_owned(),
+        encoding: hall.holder.encoding().to_owned(),
+        options: run.options.record.clone(),
+        losses: losses.iter().map(|l| (l.class.clone(), l.name.clone(), l.reason.clone())).collect(),
+    };
+    Ok(Contents { header, catalog, entries, tables })
+}
+
 /// Every content once, and where it stands in the manifest. Two chunks with the same rows share one entry.
 fn distinct(done: &[Done]) -> (Vec<StoredChunk>, HashMap<ContentId, u32>) {
     let mut chunks = Vec::new();
@@ -164,11 +170,10 @@ fn distinct(done: &[Done]) -> (Vec<StoredChunk>, HashMap<ContentId, u32>) {
 }
 
 async fn store_contents(run: &Run<'_>, contents: Contents) -> Result<StoredContents> {
-    let mut plain = Vec::new();
-    contents.write(&mut plain).map_err(|error| Error::new(Kind::Bug, "cannot write the contents").because(error))?;
-    drop(contents);
     let (encryption, level) = (run.encryption.clone(), run.options.level);
-    let sealed = run.pool.run(move || seal::seal_whole(&plain, &encryption, level)).await??;
+    let unwritable = |error| Error::new(Kind::Bug, "cannot write the contents").because(error);
+    let write = move |out: &mut dyn std::io::Write| contents.write(out).map_err(unwritable);
+    let sealed = run.pool.run(move || seal::seal_whole(&encryption, level, write)).await??;
     run.repository.put_contents(&run.dump, sealed.into()).await
 }
 

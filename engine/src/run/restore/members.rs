@@ -55,7 +55,7 @@ fn extensions(run: &Run) -> BTreeSet<&str> {
         entries.clone().filter(|entry| entry.desc == "EXTENSION").map(|entry| &*entry.name).collect();
     if entries.count() > 0 && !is_partial(&run.options.filters) {
         let born = |object: &&Object| object.builtin && object.id.class == Class::Extension;
-        made.extend(run.dump.contents.catalog.objects.iter().filter(born).map(|object| &*object.name));
+        made.extend(run.cargo.contents.catalog.objects.iter().filter(born).map(|object| &*object.name));
     }
     made
 }
