@@ -20,7 +20,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::apply::Lost;
-use super::copy_progress::{ATTEMPT, Entered};
+use super::copy_progress::{self, ATTEMPT, Entered};
 use crate::connect::{self, Lane};
 use crate::error::{Error, Kind, Result};
 use crate::ids::Digest;
@@ -212,10 +212,12 @@ pub fn drop_statements(attempt: Option<u64>) -> String {
 
 /// Drops the schema.
 pub async fn end(lane: &mut Lane, attempt: Option<u64>) -> Result<()> {
-    lane.execute(&format!("BEGIN; {}; COMMIT", drop_statements(attempt))).await.map_err(|error| {
-        error
+    let ended = lane.execute(&format!("BEGIN; {}; COMMIT", drop_statements(attempt))).await;
+    ended.map_err(|error| match copy_progress::is_superseded(&error) {
+        true => copy_progress::superseded(error),
+        false => error
             .context("everything is restored, but its progress cannot be removed")
-            .hint("Drop schema _pgfreight by hand.")
+            .hint("Drop schema _pgfreight by hand."),
     })?;
     Ok(())
 }
