@@ -32,12 +32,13 @@ pub fn to_read_back(blocks: u64, all: u64, lanes: usize) -> Vec<Span> {
     if blocks <= READ_WHOLE_MOST && blocks <= share_and_quarter {
         return vec![Span::WHOLE];
     }
-    to_read_back_in_pieces(blocks)
+    split(u32::try_from(blocks).unwrap_or(u32::MAX), GridMemory { blocks: READ_BACK })
 }
 
-/// The ranges in which a table of so many blocks is read back piece by piece.
+/// The ranges in which a table of so many blocks is read back by lanes that would wait: small ones, because what such a lane
+/// waited for may end at any moment.
 pub fn to_read_back_in_pieces(blocks: u64) -> Vec<Span> {
-    split(u32::try_from(blocks).unwrap_or(u32::MAX), GridMemory { blocks: READ_BACK })
+    split(u32::try_from(blocks).unwrap_or(u32::MAX), GridMemory { blocks: READ_BACK / 4 })
 }
 
 /// Whether ranges, in this order, are half-open, disjoint and cover block 0 to an open end.
@@ -87,6 +88,7 @@ mod tests {
         assert_eq!(to_read_back(3, 4, 8), [Span::WHOLE], "a piece of a chunk is not cut");
         for (blocks, all, lanes) in [(0, 0, 0), (1, 1, 64), (u64::MAX, u64::MAX, 1), (100_000, 100_001, 7)] {
             assert!(covers(to_read_back(blocks, all, lanes)), "{blocks} {all} {lanes}");
+            assert!(covers(to_read_back_in_pieces(blocks)), "{blocks}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What keeps a run from taking too much, and what says how it went: limits on bytes per second, politeness, the choice of
 //! lanes, the copy format, the timeline.
 
+mod builds;
 mod filling;
 mod format;
 mod jobs;
