@@ -398,3 +398,22 @@ async fn maintain_is_lost_by_name_unless_all_stands_for_it() {
     ];
     assert_eq!(stored, expected);
 }
+
+/// Only who restores rows wants to know where sequences stand; the rest of the model is the same.
+#[tokio::test]
+async fn a_schema_alone_leaves_positions_unread() {
+    let database = Cluster::shared(18).database("objects_positions");
+    database.execute("CREATE SEQUENCE s; SELECT nextval('s'); CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY)");
+    let client = database.client().await;
+    client.batch_execute("BEGIN; SET search_path = ''").await.unwrap();
+    let mut whole = introspect::read(&client).await.unwrap();
+    let schema = introspect::read_with(&client, introspect::Positions::Leave).await.unwrap();
+    let mut read = 0;
+    for object in &mut whole.objects {
+        if let Body::Sequence(sequence) = &mut object.body {
+            read += usize::from(sequence.position.take().is_some());
+        }
+    }
+    assert_eq!(read, 2);
+    assert_eq!(whole.objects, schema.objects);
+}
