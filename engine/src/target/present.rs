@@ -69,7 +69,8 @@ pub async fn read(lane: &mut Lane, objects: &[&Object]) -> Result<BTreeSet<Objec
 
 fn question(place: &Place, objects: &[&Object]) -> String {
     let row = |(position, object): (usize, &&Object)| {
-        let schema = object.schema.as_deref().unwrap_or("");
+        // An extension has a schema for its members, and stands in none.
+        let schema = object.schema.as_deref().filter(|_| place.schema.is_some()).unwrap_or("");
         let texts = [schema, &object.name, &detail(object)].map(quote_literal);
         format!("({position}, {})", texts.join(", "))
     };

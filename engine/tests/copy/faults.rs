@@ -104,10 +104,9 @@ async fn the_source_is_given_up_behind_the_last_row() {
     big(&source);
     let target = Cluster::shared(18).database("copy_released_target");
     let url = source.url();
-    // The first index is done, others, keys and the check are still to come; no session of ours holds the source any more.
-    let is_index =
-        |event: &Event| matches!(event, Event::EntryDone { kind, .. } if kind == "INDEX" || kind == "CONSTRAINT");
-    let story = at(1, is_index, move || {
+    // All rows are loaded, foreign keys and the check are still to come; no session of ours holds the source any more.
+    let is_check = |event: &Event| matches!(event, Event::Phase { name: "check" });
+    let story = at(1, is_check, move || {
         let ours = "DO $$ BEGIN ASSERT (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                     AND application_name = 'pgfreight' AND xact_start IS NOT NULL) = 0; END $$";
         std::thread::sleep(Duration::from_millis(500));

@@ -127,7 +127,7 @@ pub async fn dump(
     Ok(report)
 }
 
-/// Read while the tables are locked: that is another connection's work.
+/// The planner's statistics, where they are carried.
 async fn statistics(
     reader: &CatalogReader,
     catalog: &Catalog,
@@ -372,8 +372,9 @@ pub(in crate::run) async fn survey(
         news: &around.news,
         tag: &|schema: &str, name: &str| (known.tag)(&catalog.database.name, schema, name),
     };
-    let (plan, statistics) = tokio::try_join!(survey.plan(), statistics(reader, &catalog, &selection))?;
-    catalog.planner_statistics = statistics;
+    let plan = survey.plan().await?;
+    // Alone on its connection: values that are no text make it begin again, from a savepoint.
+    catalog.planner_statistics = statistics(reader, &catalog, &selection).await?;
     let selected = selection.reduce(&catalog);
     let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
     Ok(Surveyed { selected, selection, losses, plan })
