@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::error::{Error, Result};
 use crate::event::News;
 use crate::limits;
 use crate::plan::copy_format::CopyFormatChoice;
@@ -20,6 +21,19 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// Gives way when the user wants to stop: then the error is what `stopped` says.
+    pub(in crate::run) async fn unless_stopped<T>(
+        &self,
+        stopped: fn() -> Error,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(stopped()),
+            done = work => done,
+        }
+    }
+
     /// Surroundings nobody listens to and nobody stops.
     pub fn quiet() -> Self {
         Self { news: News::quiet(), stop: CancellationToken::new() }

@@ -98,7 +98,7 @@ pub async fn preview(
     around: &Surroundings,
 ) -> Result<RestorePreview> {
     let run = Run::new(source, target, options, around)?;
-    let loaded = stoppable(around, Box::pin(run.load(false))).await?;
+    let loaded = around.unless_stopped(cancelled, Box::pin(run.load(false))).await?;
     let mut preview = Box::pin(restore::look(&loaded.cargo, target, &options.target, around)).await?;
     let losses = loaded.losses.iter();
     preview.losses.extend(losses.map(|loss| (loss.class.clone(), loss.name.clone(), loss.reason.clone())));
@@ -120,7 +120,8 @@ impl<'a> Run<'a> {
 
     /// One snapshot's worth of work.
     async fn attempt(&self, restarts: u32) -> Result<CopyReport> {
-        let Loaded { holder, plan, losses, cargo } = stoppable(self.around, Box::pin(self.load(restarts > 0))).await?;
+        let Loaded { holder, plan, losses, cargo } =
+            self.around.unless_stopped(cancelled, Box::pin(self.load(restarts > 0))).await?;
         let tell = |loss: &Loss| {
             let Loss { class, name, reason } = loss.clone();
             self.around.news.tell(Event::Loss { class, name, reason });
@@ -194,15 +195,6 @@ impl<'a> Run<'a> {
 /// What a table is known by from one attempt to the next.
 fn tag_of(table: &str) -> TableTag {
     TableTag(*blake3::hash(table.as_bytes()).as_bytes())
-}
-
-/// Gives way when the user wants to stop.
-async fn stoppable<T>(around: &Surroundings, work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        biased;
-        () = around.stop.cancelled() => Err(cancelled()),
-        done = work => done,
-    }
 }
 
 fn cancelled() -> Error {

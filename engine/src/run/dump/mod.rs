@@ -121,7 +121,7 @@ pub async fn dump(
     };
     // Over budget is refused before anything begins; `auto` takes fewer lanes instead.
     run.budget(if options.auto_jobs { 1 } else { options.jobs })?;
-    let known = stoppable(around, known::recall(repository, writer)).await?;
+    let known = around.unless_stopped(cancelled, known::recall(repository, writer)).await?;
     let mut report = Box::pin(run.until_committed(known)).await?;
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
@@ -152,15 +152,6 @@ pub(in crate::run) fn new_dump_id(moment: DateTime<Utc>) -> Result<DumpId> {
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| Error::new(Kind::Bug, "no randomness").because(error))?;
     Ok(DumpId::begun(moment, random))
-}
-
-/// Gives way when the user wants to stop.
-async fn stoppable<T>(around: &Surroundings, work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        biased;
-        () = around.stop.cancelled() => Err(cancelled()),
-        done = work => done,
-    }
 }
 
 fn cancelled() -> Error {
@@ -197,7 +188,8 @@ impl Run<'_> {
     /// One snapshot's worth of work. What became durable is added to `known` whatever the outcome.
     async fn attempt(&self, known: &mut Known, batch: &mut Batch) -> Result<DumpReport> {
         self.phase("connect");
-        let (holder, reader) = Box::pin(stoppable(self.around, open_holder(&self.lanes, self.had_snapshot()))).await?;
+        let (holder, reader) =
+            Box::pin(self.around.unless_stopped(cancelled, open_holder(&self.lanes, self.had_snapshot()))).await?;
         self.around.news.tell(Event::Server {
             role: "source",
             version: holder.version().to_string(),
@@ -206,7 +198,8 @@ impl Run<'_> {
         if let Some(message) = news_of(holder.version()) {
             self.around.news.tell(Event::Warning { message });
         }
-        let surveyed = match stoppable(self.around, Box::pin(self.survey(&holder, &reader, known))).await {
+        let surveyed = match self.around.unless_stopped(cancelled, Box::pin(self.survey(&holder, &reader, known))).await
+        {
             Ok(surveyed) => surveyed,
             Err(error) => {
                 holder.cancel().await;
