@@ -64,16 +64,29 @@ async fn target_connections_that_end_are_made_again() {
     big(&source);
     let target = cluster.database("copy_target_cut_target");
     let url = target.url();
-    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
-                   AND application_name = 'pgfreight' AND state <> 'idle'";
+    // Between two statements nobody would notice: it waits for a lane that is in the middle of its rows.
+    let end_loading = "DO $$ DECLARE ended int := 0; BEGIN
+                       FOR turn IN 1..1000 LOOP
+                         SELECT count(*) INTO ended FROM
+                           (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                            WHERE datname = current_database() AND application_name = 'pgfreight'
+                            AND state = 'active' AND query LIKE '%FROM STDIN%' OFFSET 0) lanes;
+                         EXIT WHEN ended > 0;
+                         PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
+                       END LOOP;
+                       ASSERT ended > 0; END $$";
+    // On a thread of its own: what hears the events holds up the lanes meanwhile.
+    let (heard, hears) = std::sync::mpsc::channel();
+    let ender = std::thread::spawn(move || (0..2).for_each(|_| hears.recv().map(|()| sql(&url, end_loading)).unwrap()));
     let mut chunks = 0;
     let story = Story::new(move |event| {
         chunks += u32::from(is_chunk(event));
-        if is_chunk(event) && (chunks == 3 || chunks == 7) {
-            sql(&url, end_all);
+        if is_chunk(event) && (chunks == 2 || chunks == 6) {
+            heard.send(()).unwrap();
         }
     });
     let report = ok(told_to(&story, &source.url(), &target.url()).await);
+    ender.join().unwrap();
     assert!(!story.retries().is_empty(), "nobody was disturbed");
     assert_eq!((report.rows, report.restarts), (ROWS + 1000, 0));
     compare::assert_equal(&source.url(), &target.url(), Scope::All);
