@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::TryStreamExt;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{ToSql, Type, WasNull};
 use tokio_postgres::{Error, Row};
 
 use super::IntrospectError;
@@ -18,6 +18,9 @@ use super::IntrospectError;
 type Taken = Result<(), IntrospectError>;
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// The column that rows are known by, where they have it; otherwise it is the first.
+const KEY: &str = "oid";
 
 /// A row as JSON.
 const WHOLE: &str = "pg_catalog.to_json(q)::pg_catalog.text";
@@ -61,13 +64,23 @@ impl<'a> Client<'a> {
         Ok(Self::of(inner))
     }
 
+    /// Whether the connection is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.inner.is_closed()
+    }
+
+    /// Back to where [`Self::begin`] was, whatever failed since.
+    pub(super) async fn begin_again(&self) -> Result<(), IntrospectError> {
+        Ok(self.inner.batch_execute("ROLLBACK TO SAVEPOINT catalogs").await?)
+    }
+
     /// From here on with care, everything again, if that can help against an error; otherwise gives it back.
     pub(super) async fn take_care(&mut self, error: IntrospectError) -> Result<(), IntrospectError> {
         match &error {
             IntrospectError::Query(query) if may_be_damage(query) && self.careful.is_none() => {}
             _ => return Err(error),
         }
-        self.inner.batch_execute("ROLLBACK TO SAVEPOINT catalogs").await?;
+        self.begin_again().await?;
         *self = Self { careful: Some(tokio::sync::Mutex::default()), ..Self::of(self.inner) };
         Ok(())
     }
@@ -87,7 +100,7 @@ impl<'a> Client<'a> {
     pub(super) async fn each(&self, sql: &str, take: impl FnMut(&Row) -> Taken) -> Taken {
         match &self.careful {
             None => self.stream(sql, take).await,
-            Some(_) => self.query(sql, &[]).await?.iter().try_for_each(take),
+            Some(_) => self.hand_over(&self.query(sql, &[]).await?, take),
         }
     }
 
@@ -97,7 +110,7 @@ impl<'a> Client<'a> {
             None => self.stream(&format!("SELECT {WHOLE} FROM ({sql}) q"), take).await,
             Some(turn) => {
                 let _turn = turn.lock().await;
-                self.ask(sql, WHOLE, &[]).await?.iter().try_for_each(take)
+                self.hand_over(&self.ask(sql, WHOLE, &[]).await?, take)
             }
         }
     }
@@ -109,6 +122,18 @@ impl<'a> Client<'a> {
             take(&row)?;
         }
         Ok(())
+    }
+
+    /// Rows one by one. One that lacks what every such row has is left out: the server gives nothing where a part of the catalogs
+    /// is gone that a definition is made of.
+    fn hand_over(&self, rows: &[Row], mut take: impl FnMut(&Row) -> Taken) -> Taken {
+        rows.iter().try_for_each(|row| match (take(row), key(row)) {
+            (Err(IntrospectError::Query(error)), Some(key)) if is_lack(&error) => {
+                self.leave_out(Damage::Row { key, reason: contradiction("a part of its definition is missing") });
+                Ok(())
+            }
+            (taken, _) => taken,
+        })
     }
 
     /// Statements without an answer.
@@ -145,7 +170,7 @@ impl<'a> Client<'a> {
     ) -> Result<Vec<Row>, Error> {
         let columns = self.inner.prepare(sql).await?;
         let columns: Vec<&str> = columns.columns().iter().map(|column| column.name()).collect();
-        let Some(key) = columns.iter().find(|name| **name == "oid").or(columns.first()) else { return Err(whole) };
+        let Some(key) = columns.iter().find(|name| **name == KEY).or(columns.first()) else { return Err(whole) };
         let key = format!("q.{}::pg_catalog.text", crate::sql::quote_ident(key));
         let keys = self.guarded(&format!("SELECT DISTINCT {key} FROM ({sql}) q ORDER BY 1"), parameters).await?;
         let keys = keys.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Option<String>>, _>>()?;
@@ -198,7 +223,19 @@ fn is_damage(error: &Error) -> bool {
 
 /// The same where several questions were under way.
 fn may_be_damage(error: &Error) -> bool {
-    is_damage(error) || error.code().is_some_and(|code| code.code() == NOT_LOOKED_AT)
+    is_damage(error) || is_lack(error) || error.code().is_some_and(|code| code.code() == NOT_LOOKED_AT)
+}
+
+/// Whether a row lacks a value that none should lack.
+fn is_lack(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<WasNull>())
+}
+
+/// What a row is known by.
+fn key(row: &Row) -> Option<String> {
+    let at = row.columns().iter().position(|column| column.name() == KEY).unwrap_or(0);
+    let oid = row.try_get(at).map(|oid: u32| oid.to_string());
+    oid.or_else(|_| row.try_get(at).map(|oid: i64| oid.to_string())).or_else(|_| row.try_get(at)).ok()
 }
 
 /// Why a row is left out, and what to do.

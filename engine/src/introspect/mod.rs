@@ -58,30 +58,44 @@ pub use error::IntrospectError;
 pub use features::{Feature, Features};
 pub use sequence::Positions;
 
-/// Reads the whole catalog of the database; the cluster's own objects are read apart ([`globals::read`]). The caller has opened the transaction (REPEATABLE READ READ ONLY, under the dump's snapshot) and
-/// set `search_path` to nothing; nothing is changed here.
+/// The sessions that catalogs are read in. The caller has opened a transaction in each (REPEATABLE READ READ ONLY, all under one
+/// snapshot) and set `search_path` to nothing.
+#[derive(Clone, Copy)]
+pub struct Sessions<'a> {
+    /// Answers most questions; alone where the catalogs are damaged.
+    pub first: &'a tokio_postgres::Client,
+    /// Takes a part of the work off the first one. Catalogs of many relations keep two processes of the server busy.
+    pub second: Option<&'a tokio_postgres::Client>,
+}
+
+/// Reads the whole catalog of the database in one session; the cluster's own objects are read apart ([`globals::read`]).
 ///
 /// What a damaged catalog does not say is left out and named among the unsupported.
 pub async fn read(client: &tokio_postgres::Client) -> Result<Catalog, IntrospectError> {
-    read_with(client, Positions::Read).await
+    read_with(Sessions { first: client, second: None }, Positions::Read).await
 }
 
 /// The same, with the positions of sequences or without: the schema alone does not need them.
-pub async fn read_with(client: &tokio_postgres::Client, positions: Positions) -> Result<Catalog, IntrospectError> {
-    let mut client = Client::begin(client).await?;
+pub async fn read_with(sessions: Sessions<'_>, positions: Positions) -> Result<Catalog, IntrospectError> {
+    let mut client = Client::begin(sessions.first).await?;
+    let mut beside = sessions.second.map(Client::of);
     loop {
-        match Box::pin(whole(&client, positions)).await {
+        match Box::pin(whole(&client, beside.as_ref().unwrap_or(&client), positions)).await {
             Ok(catalog) => return Ok(catalog),
-            Err(error) => client.take_care(error).await?,
+            Err(error) => match beside.take().is_some_and(|beside| beside.is_closed()) {
+                // It is a help, no more: the first one reads everything.
+                true => client.begin_again().await?,
+                false => client.take_care(error).await?,
+            },
         }
     }
 }
 
-async fn whole(client: &Client<'_>, positions: Positions) -> Result<Catalog, IntrospectError> {
+async fn whole(client: &Client<'_>, beside: &Client<'_>, positions: Positions) -> Result<Catalog, IntrospectError> {
     let server = database::facts(client).await?;
     let features = Features::of(server.version);
     // All questions are sent at once; the server answers them in turn.
-    let classes = try_join_all(classes(client, &features, positions));
+    let classes = try_join_all(classes((client, beside), &features, positions));
     let (database, heads, classes, dependencies, found) = futures_util::try_join!(
         database::read(client, &features).boxed(),
         heads::Heads::read(client, &features).boxed(),
@@ -109,8 +123,12 @@ async fn whole(client: &Client<'_>, positions: Positions) -> Result<Catalog, Int
 
 type Answer<'a> = BoxFuture<'a, Result<Vec<Object>, IntrospectError>>;
 
-/// One reader per class.
-fn classes<'a>(client: &'a Client<'a>, features: &'a Features, positions: Positions) -> Vec<Answer<'a>> {
+/// One reader per class. Where there are two sessions, the classes that cost the server most are read beside the others.
+fn classes<'a>(
+    (client, beside): (&'a Client<'a>, &'a Client<'a>),
+    features: &'a Features,
+    positions: Positions,
+) -> Vec<Answer<'a>> {
     vec![
         schema::read(client, features).boxed(),
         extension::read(client, features).boxed(),
@@ -119,8 +137,8 @@ fn classes<'a>(client: &'a Client<'a>, features: &'a Features, positions: Positi
         table::read(client, features).boxed(),
         sequence::read_with(client, features, positions).boxed(),
         view::read(client, features).boxed(),
-        index::read(client, features).boxed(),
-        constraint::read(client, features).boxed(),
+        index::read(beside, features).boxed(),
+        constraint::read(beside, features).boxed(),
         trigger::read(client, features).boxed(),
         rule::read(client, features).boxed(),
         policy::read(client, features).boxed(),

@@ -6,7 +6,7 @@ use crate::catalog::Catalog;
 use crate::connect::{ConnectOptions, Role};
 use crate::ddl::{self, Dialect, Entry, EntryKind, Toc, script};
 use crate::error::{Error, Result};
-use crate::introspect::{self, Features, IntrospectError, Positions};
+use crate::introspect::{self, Features, IntrospectError, Positions, Sessions};
 use crate::source::holder::Holder;
 use crate::source::lane::LaneOptions;
 use crate::source::reader::CatalogReader;
@@ -56,7 +56,7 @@ pub fn of_dump(dump: &OpenedDump, globals: bool) -> Result<SchemaText> {
 pub async fn of_database(connect: &ConnectOptions, role: Option<String>, globals: bool) -> Result<SchemaText> {
     let options = LaneOptions { connect: connect.clone(), role, row_security: false };
     let (holder, reader) = Holder::open(&options).await?;
-    let read = read(&reader, Features::of(holder.version()), globals).await;
+    let read = read((&holder, &reader), globals).await;
     drop(reader);
     holder.cancel().await;
     let catalog = read?;
@@ -68,18 +68,21 @@ pub async fn of_database(connect: &ConnectOptions, role: Option<String>, globals
     Ok(SchemaText { toc, losses })
 }
 
-async fn read(reader: &CatalogReader, features: Features, globals: bool) -> Result<Catalog> {
-    let mut catalog = introspect::read_with(reader.client(), Positions::Leave).await.map_err(unreadable)?;
+async fn read((holder, reader): (&Holder, &CatalogReader), globals: bool) -> Result<Catalog> {
+    let mut catalog = catalog(holder, reader, Positions::Leave).await?;
     if globals {
+        let features = Features::of(holder.version());
         let read = introspect::globals::read(&introspect::Client::of(reader.client()), &features, false).await;
         catalog.globals = Some(read.map_err(unreadable)?);
     }
     Ok(catalog)
 }
 
-/// The model of what a session sees.
-pub(super) async fn catalog(reader: &CatalogReader) -> Result<Catalog> {
-    introspect::read(reader.client()).await.map_err(unreadable)
+/// The model of what a snapshot shows; where the catalogs are large, with a second session for as long as that takes.
+pub(super) async fn catalog(holder: &Holder, reader: &CatalogReader, positions: Positions) -> Result<Catalog> {
+    let beside = holder.open_second_reader().await;
+    let sessions = Sessions { first: reader.client(), second: beside.as_ref().map(CatalogReader::client) };
+    introspect::read_with(sessions, positions).await.map_err(unreadable)
 }
 
 fn unreadable(error: IntrospectError) -> Error {

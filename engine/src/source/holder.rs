@@ -14,9 +14,12 @@ use super::lane::{LaneOptions, SnapshotLane};
 use super::reader::CatalogReader;
 use super::{error::failed, pooler, settings};
 use crate::catalog::features::{NEWEST_MAJOR, OLDEST_MAJOR};
-use crate::connect::{self, CancelToken, Lane, Role};
+use crate::connect::{self, CancelToken, Lane, Role, Session};
 use crate::error::{Error, Kind, Result};
 use crate::ids::ServerVersion;
+
+/// From this size on, `pg_class` tells of so many relations (some ten thousand) that two sessions read the catalogs.
+const LARGE_CATALOGS: u64 = 2 << 20;
 
 /// What unqualified names mean to the connection, before that is changed.
 const SEARCH_PATH: &str = "SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false))";
@@ -29,6 +32,7 @@ pub struct Holder {
     snapshot: String,
     encoding: String,
     backend: Option<i32>,
+    large_catalogs: bool,
     search_path: Vec<String>,
     since: Instant,
     options: LaneOptions,
@@ -80,16 +84,8 @@ impl Holder {
         let reading = settings::reading(version, options.row_security);
         let entry = format!("{reading}; {}", settings::UNCONVERTED);
         lane.execute(&entry).await.map_err(|error| error.context("preparing the snapshot's connection"))?;
-        let (snapshot, encoding, backend) = export(&mut lane, &options).await?;
-        let entry = format!(
-            "{}; {}; {}; SET TRANSACTION SNAPSHOT {}",
-            settings::reading(version, options.row_security),
-            settings::ALONE,
-            begin(&options),
-            crate::sql::quote_literal(&snapshot)
-        );
-        let joined = session.batch_execute(&entry).await;
-        joined.map_err(|error| failed("joining the snapshot", error))?;
+        let Exported { snapshot, encoding, backend, large_catalogs } = export(&mut lane, &options).await?;
+        let reader = join(session, &options, (version, &snapshot)).await?;
         let cancel = lane.cancel_token();
         let holder = Self {
             cancel,
@@ -98,11 +94,12 @@ impl Holder {
             snapshot,
             encoding,
             backend,
+            large_catalogs,
             search_path,
             since: Instant::now(),
             options,
         };
-        Ok((holder, CatalogReader::new(session)))
+        Ok((holder, reader))
     }
 
     /// Version of the server.
@@ -165,6 +162,16 @@ impl Holder {
         Ok(lane)
     }
 
+    /// Where the catalogs are large, a second reader in this snapshot. None where they are not, or where the server gives no
+    /// further session: one can read everything.
+    pub async fn open_second_reader(&self) -> Option<CatalogReader> {
+        if !self.large_catalogs {
+            return None;
+        }
+        let session = connect::session(&self.options.connect, Role::Source).await.ok()?;
+        join(session, &self.options, (self.version, &self.snapshot)).await.ok()
+    }
+
     /// A new lane in this snapshot.
     pub async fn open_lane(&self) -> Result<SnapshotLane> {
         SnapshotLane::open(&self.options, Some(&self.snapshot)).await
@@ -176,17 +183,47 @@ fn begin(options: &LaneOptions) -> String {
     format!("{}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", role.unwrap_or_default())
 }
 
-/// Begins the transaction and exports its snapshot: the snapshot's name, the database's encoding, the server's process.
-async fn export(lane: &mut Lane, options: &LaneOptions) -> Result<(String, String, Option<i32>)> {
+/// Lets a session join the snapshot.
+async fn join(
+    session: Session,
+    options: &LaneOptions,
+    (version, snapshot): (ServerVersion, &str),
+) -> Result<CatalogReader> {
+    let entry = format!(
+        "{}; {}; {}; SET TRANSACTION SNAPSHOT {}",
+        settings::reading(version, options.row_security),
+        settings::ALONE,
+        begin(options),
+        crate::sql::quote_literal(snapshot)
+    );
+    session.batch_execute(&entry).await.map_err(|error| failed("joining the snapshot", error))?;
+    Ok(CatalogReader::new(session))
+}
+
+/// What the exporting transaction says.
+struct Exported {
+    snapshot: String,
+    encoding: String,
+    /// The server's process.
+    backend: Option<i32>,
+    large_catalogs: bool,
+}
+
+/// Begins the transaction and exports its snapshot.
+async fn export(lane: &mut Lane, options: &LaneOptions) -> Result<Exported> {
     let sql = format!(
-        "{}; SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding(), pg_catalog.pg_backend_pid()",
+        "{}; SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding(), pg_catalog.pg_backend_pid(), \
+         pg_catalog.pg_relation_size('pg_catalog.pg_class'::pg_catalog.regclass)",
         begin(options)
     );
     let rows = lane.execute(&sql).await.map_err(|error| error.context("exporting a snapshot"))?;
-    match rows.into_iter().next().map(<[Option<String>; 3]>::try_from) {
-        Some(Ok([Some(snapshot), Some(encoding), backend])) => {
-            Ok((snapshot, encoding, backend.and_then(|pid| pid.parse().ok())))
-        }
+    match rows.into_iter().next().map(<[Option<String>; 4]>::try_from) {
+        Some(Ok([Some(snapshot), Some(encoding), backend, size])) => Ok(Exported {
+            snapshot,
+            encoding,
+            backend: backend.and_then(|pid| pid.parse().ok()),
+            large_catalogs: size.and_then(|size| size.parse().ok()).is_some_and(|size: u64| size >= LARGE_CATALOGS),
+        }),
         _ => Err(Error::new(Kind::Source, "the server answered a query without a row")),
     }
 }

@@ -1,6 +1,7 @@
 //! Everything that is not a relation: SQL into one database, read, written, run in another, compared.
 
 mod samples;
+mod sessions;
 
 use pgfreight_engine::catalog::typ::Type;
 use pgfreight_engine::catalog::{Body, Catalog, Class};
@@ -407,7 +408,8 @@ async fn a_schema_alone_leaves_positions_unread() {
     let client = database.client().await;
     client.batch_execute("BEGIN; SET search_path = ''").await.unwrap();
     let mut whole = introspect::read(&client).await.unwrap();
-    let schema = introspect::read_with(&client, introspect::Positions::Leave).await.unwrap();
+    let alone = introspect::Sessions { first: &client, second: None };
+    let schema = introspect::read_with(alone, introspect::Positions::Leave).await.unwrap();
     let mut read = 0;
     for object in &mut whole.objects {
         if let Body::Sequence(sequence) = &mut object.body {

@@ -8,6 +8,7 @@ use crate::ddl::{self, Dialect, Entry, EntryKind};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::contents::{Contents, DataKind, TableData};
+use crate::introspect::Positions;
 use crate::run::fingerprint::{self, Comparison};
 use crate::run::options::Surroundings;
 use crate::run::schema;
@@ -32,15 +33,15 @@ pub(super) async fn read(options: &LaneOptions, contents: &Contents, around: &Su
     let read = tokio::select! {
         biased;
         () = around.stop.cancelled() => Err(Error::new(Kind::Cancelled, "stopped while reading the schema")),
-        read = look(&reader, contents) => read,
+        read = look((&holder, &reader), contents) => read,
     };
     drop(reader);
     holder.cancel().await;
     read
 }
 
-async fn look(reader: &CatalogReader, contents: &Contents) -> Result<Live> {
-    let catalog = schema::catalog(reader).await?;
+async fn look((holder, reader): (&Holder, &CatalogReader), contents: &Contents) -> Result<Live> {
+    let catalog = schema::catalog(holder, reader, Positions::Read).await?;
     let entries = ddl::write(&catalog, Dialect { target: catalog.server.version })?.entries;
     let known: BTreeSet<Name> = contents.tables.iter().map(data::name).collect();
     let tables = entries.iter().filter(|entry| entry.kind == EntryKind::TableData);

@@ -45,6 +45,7 @@ use super::jobs;
 use super::options::{DumpOptions, Surroundings};
 use super::pace::Pace;
 use super::report::{DumpReport, Loss};
+use super::schema;
 use super::timeline::Timeline;
 use crate::catalog::Catalog;
 use crate::catalog::features::Features;
@@ -54,7 +55,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::manifest::GridMemory;
 use crate::ids::{DumpId, TableTag};
-use crate::introspect;
+use crate::introspect::{self, Positions};
 use crate::journal::Batch;
 use crate::keys::WriterKey;
 use crate::limits::{LANES_MAX, SNAPSHOT_ATTEMPTS};
@@ -337,7 +338,7 @@ pub(in crate::run) async fn survey(
     around: &Surroundings,
 ) -> Result<Surveyed> {
     around.news.tell(Event::Phase { name: "introspect" });
-    let mut catalog = introspect::read(reader.client()).await?;
+    let mut catalog = schema::catalog(holder, reader, Positions::Read).await?;
     if options.globals {
         let features = introspect::Features::of(holder.version());
         let client = introspect::Client::of(reader.client());

@@ -1,0 +1,81 @@
+//! Catalogs read in two sessions of one snapshot say what one session says, whatever happens to the second.
+
+use pgfreight_engine::introspect::{Positions, Sessions};
+use pgfreight_engine::run::schema::of_database;
+use pgfreight_engine::source::holder::Holder;
+use pgfreight_engine::source::lane::LaneOptions;
+use tokio_postgres::Client;
+
+use super::*;
+use crate::restore::connect;
+
+const SAMPLE: &str = "CREATE SCHEMA s; CREATE TABLE s.t (id int PRIMARY KEY, a text CHECK (a <> ''), b int UNIQUE);
+    CREATE TABLE s.u (id int REFERENCES s.t DEFERRABLE, x int CONSTRAINT broken CHECK (x > 0)); CREATE INDEX i ON s.t (lower(a)) WHERE b > 0;
+    CREATE VIEW s.v AS SELECT a FROM s.t; CREATE SEQUENCE s.q; COMMENT ON INDEX s.i IS 'c'; COMMENT ON CONSTRAINT broken ON s.u IS 'd'";
+
+async fn begun(database: &Database<'_>) -> Client {
+    let client = database.client().await;
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET search_path = ''";
+    client.batch_execute(begin).await.unwrap();
+    client
+}
+
+async fn read_in_two(first: &Client, second: &Client) -> Catalog {
+    introspect::read_with(Sessions { first, second: Some(second) }, Positions::Read).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sessions_say_what_one_says() {
+    for major in BOTH {
+        let database = Cluster::shared(major).database("objects_two_sessions");
+        database.execute(SAMPLE);
+        let alone = read(&database).await;
+        assert!(alone.unsupported.is_empty() && alone.objects.len() > 10, "{:?}", alone.unsupported);
+        let (first, second) = (begun(&database).await, begun(&database).await);
+        assert_eq!(read_in_two(&first, &second).await, alone);
+        let pid: i32 = second.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+        database.execute(&format!("SELECT pg_terminate_backend({pid}, 5000)"));
+        assert_eq!(read_in_two(&first, &second).await, alone, "the second session is gone");
+    }
+}
+
+/// Damage stays in a private server: a shared one is everybody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_found_in_the_second_session_is_named_as_in_one() {
+    let cluster = Cluster::start(18, &Default::default());
+    let database = cluster.database("objects_two_damaged");
+    database.execute(SAMPLE);
+    database
+        .execute("SET allow_system_table_mods = on; UPDATE pg_constraint SET conbin = NULL WHERE conname = 'broken'");
+    let alone = read(&database).await;
+    let (first, second) = (begun(&database).await, begun(&database).await);
+    let catalog = read_in_two(&first, &second).await;
+    assert_eq!(catalog, alone);
+    let named: Vec<&str> = catalog.unsupported.iter().map(|lost| lost.name.as_str()).collect();
+    assert!(named.iter().any(|name| name.contains("broken")), "{named:?}");
+}
+
+/// A second session is worth its start where `pg_class` is large, if only by the remains of what was.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_catalogs_are_read_in_two_sessions() {
+    let database = Cluster::shared(18).database("objects_large_catalogs");
+    database.execute(SAMPLE);
+    let connect = connect(&database.url());
+    let options = LaneOptions { connect: connect.clone(), role: None, row_security: false };
+    let (holder, _reader) = Holder::open(&options).await.unwrap();
+    assert!(holder.open_second_reader().await.is_none());
+    let before = of_database(&connect, None, false).await.unwrap().script();
+    drop(holder);
+    database.execute(
+        "DO $$ BEGIN FOR i IN 1..12000 LOOP EXECUTE format('ALTER TABLE s.t SET (fillfactor = %s)', 50 + i % 50); END LOOP; END $$;
+         ALTER TABLE s.t RESET (fillfactor)",
+    );
+    let (holder, reader) = Holder::open(&options).await.unwrap();
+    let second = holder.open_second_reader().await.expect("a second reader");
+    let snapshot = second.client().query_one("SELECT pg_current_snapshot()::text", &[]).await.unwrap();
+    let first = reader.client().query_one("SELECT pg_current_snapshot()::text", &[]).await.unwrap();
+    assert_eq!(snapshot.get::<_, String>(0), first.get::<_, String>(0));
+    drop(holder);
+    let after = of_database(&connect, None, false).await.unwrap().script();
+    assert_eq!(after, before);
+}
