@@ -47,6 +47,9 @@ impl<'a> CopyOut<'a> {
         if self.over {
             return Ok(false);
         }
+        if self.lane.state != State::Busy {
+            return Err(self.lane.error(Fault::NoCopy));
+        }
         match self.step(out, wanted).await {
             Ok(more) => Ok(more),
             Err(fault) => {

@@ -102,8 +102,18 @@ impl Lane {
 
     /// Starts `COPY … TO STDOUT`; statements before it in the same text are run first.
     pub async fn copy_out(&mut self, sql: &str) -> Result<CopyOut<'_>> {
-        self.start(sql, Direction::Out).await?;
-        Ok(CopyOut::new(self))
+        self.begin_copy_out(sql).await?;
+        Ok(self.begun_copy_out())
+    }
+
+    /// The same, for who must look at the outcome before reading: [`Self::begun_copy_out`] is to follow.
+    pub async fn begin_copy_out(&mut self, sql: &str) -> Result<()> {
+        self.start(sql, Direction::Out).await
+    }
+
+    /// The copy that was begun. Where none was, reading it fails.
+    pub fn begun_copy_out(&mut self) -> CopyOut<'_> {
+        CopyOut::new(self)
     }
 
     /// Starts `COPY … FROM STDIN`; statements before it in the same text are run first.

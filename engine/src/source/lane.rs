@@ -66,18 +66,19 @@ impl SnapshotLane {
         self.backend
     }
 
-    /// Takes ACCESS SHARE on a table without waiting, once per table.
-    pub async fn lock(&mut self, schema: &str, name: &str) -> Result<Locked> {
+    /// Takes ACCESS SHARE on a table without waiting, once per table, and begins a COPY of it: one round trip, which is most of
+    /// what a small table costs.
+    pub async fn begin_copy_locked(&mut self, (schema, name): (&str, &str), copy: &str) -> Result<Locked> {
         let table = (schema.to_owned(), name.to_owned());
         if self.locked.contains(&table) {
-            return Ok(Locked::Yes);
+            return self.begin_copy(copy).await.map(|()| Locked::Yes);
         }
-        let statement = format!(
-            "SAVEPOINT entry; LOCK TABLE ONLY {} IN ACCESS SHARE MODE NOWAIT; RELEASE SAVEPOINT entry",
+        let statements = format!(
+            "SAVEPOINT entry; LOCK TABLE ONLY {} IN ACCESS SHARE MODE NOWAIT; RELEASE SAVEPOINT entry; {copy}",
             sql::qualified(Some(schema), name)
         );
-        match self.lane.execute(&statement).await {
-            Ok(_) => {
+        match self.begin_copy(&statements).await {
+            Ok(()) => {
                 self.locked.insert(table);
                 Ok(Locked::Yes)
             }
@@ -89,7 +90,17 @@ impl SnapshotLane {
         }
     }
 
-    /// Begins a COPY.
+    /// Begins a COPY, which [`Self::begun_copy`] then reads.
+    pub async fn begin_copy(&mut self, statement: &str) -> Result<()> {
+        self.lane.begin_copy_out(statement).await
+    }
+
+    /// The COPY that was begun.
+    pub fn begun_copy(&mut self) -> CopyOut<'_> {
+        self.lane.begun_copy_out()
+    }
+
+    /// Begins a COPY of what needs no lock.
     pub async fn copy_out(&mut self, statement: &str) -> Result<CopyOut<'_>> {
         self.lane.copy_out(statement).await
     }

@@ -1,5 +1,8 @@
 //! Tables that are unlike others: no columns, long values, unlogged, inherited, partitioned, generated, odd names.
 
+use std::time::Duration;
+
+use pgfreight_engine::run::options::DumpOptions;
 use pgfreight_fixtures::compare::{self, Scope};
 use pgfreight_fixtures::postgres::Cluster;
 
@@ -56,4 +59,21 @@ async fn odd_tables_in_many_chunks() {
         assert!(losses.is_empty() && wrong.is_empty(), "{major}: {losses:?} {wrong:#?}");
         compare::assert_equal(&source.url(), &target.url(), Scope::All);
     }
+}
+
+/// Each small chunk took a unit of the budget until its pack was full, and a few thousand tables left nothing for the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_small_tables_than_the_budget_has_units() {
+    let cluster = Cluster::shared(18);
+    let (source, target) = (cluster.database("units"), cluster.database("units_target"));
+    source.execute(
+        "DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE t%s AS SELECT %s AS a', i, i); END LOOP; END $$",
+    );
+    // The least that one lane takes: four megabytes are shared, in units of 64 kilobytes.
+    let options = DumpOptions { jobs: 1, memory: 61 << 20, ..DumpOptions::default() };
+    let place = Place::plain().await;
+    let both = there_and_back(&place, &source, &target, &options);
+    let (losses, wrong) = tokio::time::timeout(Duration::from_secs(100), both).await.expect("it hangs");
+    assert!(losses.is_empty() && wrong.is_empty(), "{losses:?} {wrong:#?}");
+    compare::assert_equal(&source.url(), &target.url(), Scope::All);
 }

@@ -21,7 +21,7 @@ use crate::limits::BATCH;
 use crate::plan::dump_plan::{DumpPlan, Span};
 use crate::run::chunk_source::{ChunkSource, Place, ReadChunk};
 use crate::run::cpu_pool::CpuPool;
-use crate::run::dump::lanes::{Lost, lockable};
+use crate::run::dump::lanes::{self, Lost};
 use crate::run::dump::watch;
 use crate::run::fingerprint::{self, Reading};
 use crate::seal::RowHasher;
@@ -133,8 +133,8 @@ impl Shared {
             Some(lane) => lane,
             None => holder.open_lane().await?,
         };
-        let reading = if lockable(&self.news, &mut lane, &self.plan.tables[table]).await? {
-            self.pump(lane.copy_out(&statement).await?, data.format, blocks).await?
+        let reading = if lanes::begin(&self.news, &mut lane, &self.plan.tables[table], &statement).await? {
+            self.pump(lane.begun_copy(), data.format, blocks).await?
         } else {
             let mut holder = holder.lane().await;
             self.pump(holder.copy_out(&statement).await?, data.format, blocks).await?

@@ -12,7 +12,7 @@ use super::chunk::HANDOVER;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{BATCH, LANES_MAX, MIB, PART_SIZE, PIECE_MAX};
 
-/// Program, runtime, TLS, catalogs of ordinary size, allocator slack.
+/// Program, runtime, TLS, catalogs of ordinary size, allocator slack, and the pack of small chunks that is being filled.
 const FIXED: u64 = 48 * MIB;
 
 /// Connection buffers, two batches in flight and a frame that was just compressed.

@@ -22,7 +22,7 @@ use crate::event::{Event, News};
 use crate::limits::{CHUNK_ATTEMPTS, PACK_BELOW};
 use crate::plan::dump_plan::{DumpPlan, PlannedChunk, PlannedTable};
 use crate::run::cpu_pool::CpuPool;
-use crate::run::dump::budget::Budget;
+use crate::run::dump::budget::{Budget, Share};
 use crate::run::options::Surroundings;
 use crate::run::pace::Pace;
 use crate::run::timeline::{Timeline, Work};
@@ -122,6 +122,13 @@ impl Hall {
         }
     }
 
+    /// Waits for the memory of a pack that is full. The lane holds nothing else.
+    async fn room_for(&self, pack: &Pack) -> Share {
+        let mut share = Share::default();
+        self.budget.grow(&mut share, pack.len() as u64).await;
+        share
+    }
+
     async fn store_pack(&self, pack: Pack) -> Result<()> {
         let (bytes, members) = pack.seal();
         let stored = chunk::store(self.bench(), bytes).await?;
@@ -135,7 +142,7 @@ impl Hall {
 /// What a lane has sealed and not stored yet.
 enum Unstored {
     Chunk(usize, Box<Copied>),
-    Pack(Pack),
+    Pack(Pack, Share),
 }
 
 /// Runs one lane (numbered from 0) until the plan is empty; gives the moment it had nothing more to do.
@@ -182,7 +189,7 @@ async fn stored(storing: &mut JoinSet<Result<()>>) -> Result<()> {
 async fn store(hall: Arc<Hall>, number: usize, unstored: Unstored) -> Result<()> {
     let lane = hall.jobs + number;
     let (index, copied) = match unstored {
-        Unstored::Pack(pack) => {
+        Unstored::Pack(pack, _held) => {
             let work = Work { lane, what: "store".to_owned(), name: "small chunks".to_owned(), chunk: None };
             let _storing = hall.timeline.begin(work);
             return hall.store_pack(pack).await;
@@ -250,21 +257,21 @@ async fn one(
         encoding: hall.holder.encoding(),
     };
     let statement = copy_out::statement(source, planned.span);
-    if lockable(&hall.around.news, lane, table).await? {
-        copy(hall, index, table, lane.copy_out(&statement).await?).await
+    if begin(&hall.around.news, lane, table, &statement).await? {
+        copy(hall, index, table, lane.begun_copy()).await
     } else {
         let mut holder = hall.holder.lane().await;
         copy(hall, index, table, holder.copy_out(&statement).await?).await
     }
 }
 
-/// Whether this lane may read the table; if DDL stays in the way the holder, who has the lock, copies it.
-pub async fn lockable(news: &News, lane: &mut SnapshotLane, table: &PlannedTable) -> Result<bool> {
+/// Begins a copy of a table on this lane. False if DDL stays in the way: then the holder, who has the lock, is to copy it.
+pub async fn begin(news: &News, lane: &mut SnapshotLane, table: &PlannedTable, statement: &str) -> Result<bool> {
     if !table.locked {
-        return Ok(true);
+        return lane.begin_copy(statement).await.map(|()| true);
     }
     for round in 0..LOCK_PATIENCE {
-        if lane.lock(&table.schema, &table.name).await? == Locked::Yes {
+        if lane.begin_copy_locked((&table.schema, &table.name), statement).await? == Locked::Yes {
             return Ok(true);
         }
         tokio::time::sleep(Duration::from_millis(50 << round)).await;
@@ -283,7 +290,11 @@ async fn copy(hall: &Hall, index: usize, table: &PlannedTable, mut source: CopyO
     }
     let rest: usize = copied.rest.iter().map(bytes::Bytes::len).sum();
     if copied.spilled.is_empty() && (rest as u64) < PACK_BELOW {
-        return Ok(hall.packer().add(index, copied.receipt, &copied.rest, copied.share).map(Unstored::Pack));
+        drop(copied.share);
+        let full = hall.packer().add(index, copied.receipt, &copied.rest);
+        let Some(pack) = full else { return Ok(None) };
+        let share = hall.room_for(&pack).await;
+        return Ok(Some(Unstored::Pack(pack, share)));
     }
     Ok(Some(Unstored::Chunk(index, Box::new(copied))))
 }

@@ -1,8 +1,10 @@
 //! Small chunks share an object: ten thousand small tables must not become ten thousand requests.
+//!
+//! The pack that is being filled is a constant of the budget. A share of the pool for every chunk in it would be the pool's
+//! unit, however small the chunk, and a few thousand of them would leave nothing for anybody.
 
 use bytes::{Bytes, BytesMut};
 
-use super::budget::Share;
 use crate::format::manifest::Piece;
 use crate::ids::Digest;
 use crate::limits::PART_SIZE;
@@ -22,7 +24,6 @@ pub struct Packer {
 pub struct Pack {
     bytes: BytesMut,
     members: Vec<Member>,
-    shares: Vec<Share>,
 }
 
 /// One small chunk in a pack.
@@ -38,12 +39,11 @@ pub struct Member {
 
 impl Packer {
     /// Adds a chunk; gives back a pack when one is full.
-    pub fn add(&mut self, chunk: usize, receipt: SealReceipt, sealed: &[Bytes], share: Share) -> Option<Pack> {
+    pub fn add(&mut self, chunk: usize, receipt: SealReceipt, sealed: &[Bytes]) -> Option<Pack> {
         let offset = self.open.bytes.len() as u64;
         sealed.iter().for_each(|piece| self.open.bytes.extend_from_slice(piece));
         let length = self.open.bytes.len() as u64 - offset;
         self.open.members.push(Member { chunk, receipt, offset, length });
-        self.open.shares.push(share);
         (self.open.bytes.len() >= PACK_SIZE).then(|| std::mem::take(&mut self.open))
     }
 
@@ -54,17 +54,21 @@ impl Packer {
 }
 
 impl Pack {
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The object's bytes and what becomes of its members once it is stored.
     pub fn seal(self) -> (Bytes, Members) {
-        (self.bytes.freeze(), Members { members: self.members, _shares: self.shares })
+        (self.bytes.freeze(), Members { members: self.members })
     }
 }
 
-/// Members of a pack whose bytes are on their way; holds their memory until it is dropped.
+/// Members of a pack whose bytes are on their way.
 #[derive(Debug)]
 pub struct Members {
     members: Vec<Member>,
-    _shares: Vec<Share>,
 }
 
 impl Members {
