@@ -11,7 +11,7 @@ use crate::sql;
 /// Encoding of rows that the server neither knows nor converts.
 pub(super) const NO_ENCODING: &str = "SQL_ASCII";
 
-/// Opens the transaction of a chunk and writes the chunk down in it.
+/// Opens the transaction of a chunk, writes the chunk down in it and begins the COPY: one text, one round trip.
 pub fn begin(table: &TableData, (load, chunk): (usize, usize), attempt: Option<u64>, encoding: &str) -> String {
     let mut sql = format!("BEGIN; {}", progress::chunk_done(load, chunk, attempt));
     if encoding == NO_ENCODING {
@@ -24,11 +24,11 @@ pub fn begin(table: &TableData, (load, chunk): (usize, usize), attempt: Option<u
              bytes pg_catalog.bytea) ON COMMIT DROP",
         );
     }
-    sql
+    sql + "; " + &copy(table, encoding)
 }
 
 /// The COPY itself; columns are always named.
-pub fn copy(table: &TableData, encoding: &str) -> String {
+fn copy(table: &TableData, encoding: &str) -> String {
     let options = copy_out::options(table.format, encoding);
     if table.kind == DataKind::LargeObjects {
         return format!("COPY pg_temp._pgfreight_pages (loid, page, bytes) FROM STDIN{options}");

@@ -77,10 +77,9 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
 async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> Result<ReadChunk> {
     let data = &run.cargo.contents.tables[table];
     let encoding = &run.cargo.contents.header.encoding;
-    lane.execute(&copy_in::begin(data, (table, chunk), run.rules.attempt, encoding)).await?;
     let (sender, mut blocks) = mpsc::channel(QUEUE);
     let reading = AbortOnDropHandle::new(tokio::spawn(run.chunks.read((table, chunk), sender)));
-    let mut copy = lane.copy_in(&copy_in::copy(data, encoding)).await?;
+    let mut copy = lane.copy_in(&copy_in::begin(data, (table, chunk), run.rules.attempt, encoding)).await?;
     if let Err(stopped) = send(run, &mut copy, &mut blocks).await {
         if stopped.kind() == Kind::Cancelled {
             copy.abort("the restore was stopped").await?;
