@@ -1,5 +1,7 @@
 //! Everything that is not a relation: SQL into one database, read, written, run in another, compared.
 
+mod icu;
+mod labels;
 mod samples;
 
 use pgfreight_engine::catalog::typ::Type;
