@@ -36,7 +36,8 @@ pub struct ColumnStatistics {
     /// They include inheritance children.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inherited: bool,
-    /// Columns of `pg_stats` that are not null, by name (see [`KINDS`]), as text.
+    /// Columns of `pg_stats` that are not null, by name (see [`KINDS`]), as text. None at all: there are some, and they are no
+    /// text in UTF-8, so that the target must look for itself.
     pub values: BTreeMap<String, String>,
 }
 

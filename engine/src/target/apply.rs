@@ -168,8 +168,11 @@ impl Prepared {
                 self.lost.push(self.lose("ACCESS METHOD", reason));
             }
         }
-        // Grants and settings stand each for itself.
-        let vital = !matches!(entry.kind, EntryKind::Acl | EntryKind::ClusterProperties);
+        // Grants, settings, comments and labels stand each for itself.
+        let vital = !matches!(
+            entry.kind,
+            EntryKind::Acl | EntryKind::ClusterProperties | EntryKind::Comment | EntryKind::SecurityLabel
+        );
         let set = |name: &str, value: &str| Statement {
             sql: format!("SET LOCAL {name} = {}", quote_literal(value)),
             vital: true,
@@ -482,6 +485,13 @@ fn known_remedy(code: &str, class: &str) -> Option<&'static str> {
         ("58P01" | "0A000" | "22023", "EXTENSION") => {
             "Install the extension on the target server (its packages, or the platform's list of extensions), or leave it \
              out with -l and -L."
+        }
+        ("22023", "SECURITY LABEL") => {
+            "The target does not know the provider or refuses its label: load its library there \
+             (shared_preload_libraries or session_preload_libraries), or use --no-security-labels."
+        }
+        ("0A000", "COLLATION") => {
+            "The target is built without ICU: restore into a server that has it; what names the collation is lost too."
         }
         ("42704", "ACL" | "DEFAULT ACL" | "OWNER") => {
             "Create the role on the target, or use --no-owner and --no-privileges."

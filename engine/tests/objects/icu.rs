@@ -41,7 +41,7 @@ const COLLATIONS: &str = r#"
     CREATE FUNCTION s.f(a text DEFAULT 'x' COLLATE s.ci) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT a = 'X' COLLATE s.ci $$;
     CREATE FUNCTION s.g(a text) RETURNS bool LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT a = 'X' COLLATE s.ci; END;
     INSERT INTO s.t (id, name, street, system, n, p, sp)
-        SELECT i, 'x' || i, 'Straße ' || i, 'Ä' || i, 'n' || i, ROW ('p' || i, 'q'), s.span('a2', 'a1' || i) FROM generate_series(1, 300) i;
+        SELECT i, 'x' || i, 'Straße ' || i, 'Ä' || i, 'n' || i, ROW ('p' || i, 'q')::s.pair, s.span('a2', 'a1' || i) FROM generate_series(1, 300) i;
     INSERT INTO s.parts SELECT 'a' || i, i FROM generate_series(1, 50) i; INSERT INTO s.hashed VALUES ('A'), ('b'), ('c');
     REFRESH MATERIALIZED VIEW s.m; ANALYZE;
 "#;
@@ -178,14 +178,41 @@ async fn a_target_without_icu_names_what_it_cannot_have() {
     source
         .execute("CREATE TABLE s.plain (id int, a text COLLATE s.twin); INSERT INTO s.plain VALUES (1, 'x'), (2, 'y')");
     let report = carried(&source, &target.url(), &jobs(2)).await;
-    for lost in sentences(&report) {
-        println!("{lost}");
+    let (lost, made) = (sentences(&report), collations(&source));
+    let is_told = |start: &str, hint: &str| lost.iter().any(|loss| loss.starts_with(start) && loss.contains(hint));
+    for name in made.iter().filter_map(|row| row[0].as_deref()).filter(|name| *name != "twin") {
+        assert!(
+            is_told(&format!("COLLATION s.{name}: ICU is not supported"), "is built without ICU"),
+            "{name}: {lost:#?}"
+        );
     }
+    for name in [
+        "DOMAIN s.name",
+        "TYPE s.pair",
+        "TYPE s.span",
+        "TABLE s.t",
+        "TABLE s.parts_a",
+        "VIEW s.v",
+        "MATERIALIZED VIEW s.m",
+    ] {
+        assert!(is_told(&format!("{name}: "), "look for it among what was lost"), "{name}: {lost:#?}");
+    }
+    for name in ["t", "parts_a", "parts_b", "hashed_a", "hashed_d"] {
+        assert!(is_told(&format!("TABLE DATA s.{name}: "), "does not exist"), "{name}: {lost:#?}");
+    }
+    assert!(!lost.iter().any(|loss| loss.contains("twin") || loss.contains("plain")), "{lost:#?}");
     assert_eq!(
         target.value("SELECT string_agg(collname, ' ') FROM pg_collation WHERE collnamespace = 's'::regnamespace"),
         "twin"
     );
     assert_eq!(source.rows("TABLE s.plain"), target.rows("TABLE s.plain"));
+
+    // 14 knows no databases of ICU.
+    let source = Cluster::icu(15).database_with("icu_db", "LOCALE_PROVIDER icu ICU_LOCALE 'de' LOCALE 'C'");
+    let older = Cluster::start(14, &Options { icu: true, ..Options::default() });
+    let report = carried(&source, &older.url("postgres"), &RestoreOptions { create: true, ..jobs(1) }).await;
+    let expected = "locale de of provider icu for the database; libc sorts instead";
+    assert_eq!(sentences(&report), [format!("DATABASE {}: {expected}", source.name())]);
 
     // The database itself sorts by libc there, which is said; its objects come.
     for (major, locale) in [(15, "de-u-co-phonebk"), (18, "und-u-ks-level2")] {
@@ -194,7 +221,12 @@ async fn a_target_without_icu_names_what_it_cannot_have() {
         source.execute("CREATE TABLE t (a text PRIMARY KEY); INSERT INTO t VALUES ('a10'), ('a9')");
         let bare = Cluster::start(major, &Options::default());
         let report = carried(&source, &bare.url("postgres"), &RestoreOptions { create: true, ..jobs(1) }).await;
-        println!("{:#?}", sentences(&report));
+        let expected = format!(
+            "DATABASE {}: locale {locale} of provider icu: the server is built without ICU, and libc sorts instead. \
+             Restore into a server with ICU to keep the order of texts.",
+            source.name()
+        );
+        assert_eq!(sentences(&report), [expected]);
         compare::assert_equal(&source.url(), &bare.url(source.name()), Scope::Data);
     }
 }
