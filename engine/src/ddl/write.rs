@@ -38,7 +38,8 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Result<Toc, DdlError> {
         first.extend(globals::numbered(globals, dialect).into_iter().map(|(_, entry)| entry));
     }
     first.extend(database(catalog, &context));
-    order::arrange(&objects, (&breaks, &graph), first, drafts)
+    drop(context);
+    order::arrange(&objects, (&breaks, graph), first, drafts)
 }
 
 /// Comments, labels and privileges. Of an object the target cannot have, they are entries without statements.

@@ -204,18 +204,18 @@ impl Run<'_> {
         if let Some(message) = news_of(holder.version()) {
             self.around.news.tell(Event::Warning { message });
         }
-        let surveyed = match self.around.unless_stopped(cancelled, Box::pin(self.survey(&holder, &reader, known))).await
-        {
-            Ok(surveyed) => surveyed,
-            Err(error) => {
-                holder.cancel().await;
-                return Err(error);
-            }
-        };
+        let mut surveyed =
+            match self.around.unless_stopped(cancelled, Box::pin(self.survey(&holder, &reader, known))).await {
+                Ok(surveyed) => surveyed,
+                Err(error) => {
+                    holder.cancel().await;
+                    return Err(error);
+                }
+            };
         drop(reader);
         let jobs = self.jobs(&holder, surveyed.plan.chunks.len()).await?;
         let gather = Gather::new(known.stored.clone(), batch.clone(), &surveyed.plan);
-        let hall = Arc::new(self.hall(holder, surveyed.plan.clone(), gather, jobs)?);
+        let hall = Arc::new(self.hall(holder, std::mem::take(&mut surveyed.plan), gather, jobs)?);
         let worked = self.work(&hall).await;
         (known.stored, *batch) = hall.gather.state_for_next();
         worked?;
