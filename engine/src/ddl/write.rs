@@ -140,3 +140,6 @@ fn referenced_tables(table: ObjectId, objects: &Objects<'_>) -> Vec<ObjectId> {
     let constraints = objects.catalog.objects.iter().filter(|object| object.id.class == Class::Constraint);
     constraints.filter_map(references).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod icu;
 mod labels;
 mod samples;
+mod tablespaces;
 
 use pgfreight_engine::catalog::typ::Type;
 use pgfreight_engine::catalog::{Body, Catalog, Class};
