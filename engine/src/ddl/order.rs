@@ -79,7 +79,7 @@ fn numbered(first: Vec<Entry>, mut drafts: Vec<Draft>, mut needs: Vec<Vec<u32>>)
     while let (Some(draft), Some(mut depends)) = (drafts.pop(), needs.pop()) {
         depends.sort_unstable();
         entries.push(entry((offset + drafts.len() + 1) as u32, draft, depends));
-        if drafts.len() % GIVE_BACK == 0 {
+        if drafts.len().is_multiple_of(GIVE_BACK) {
             drafts.shrink_to_fit();
         }
     }

@@ -82,25 +82,27 @@ fn signed(number: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, HashSet};
+    use std::collections::HashSet;
 
     use super::*;
     use crate::catalog::Class;
     use crate::catalog::features::Features;
+    use crate::catalog::planner_statistics::Values;
     use crate::ddl::sample::{id, table, table_object};
 
     fn written(target: u32) -> Vec<String> {
         let objects = [table_object(1, "t", table(Vec::new()))];
         let cx = Context::of(&objects, Features::of(ServerVersion::from_major(target)), HashSet::new());
         let values = [("n_distinct", "-1"), ("null_frac", "0"), ("histogram_bounds", "{it's,b}")];
-        let values: BTreeMap<_, _> = values.map(|(kind, value)| (kind.to_owned(), value.to_owned())).into();
+        let values = values.map(|(kind, value)| (kind.to_owned(), value.to_owned()));
+        let values = Values::of(values).unwrap_or_default();
         let statistics = PlannerStatistics {
             relation: id(Class::Relation, 1),
             pages: -1,
             tuples: "1e+06".into(),
             all_visible: 2,
             all_frozen: Some(1),
-            columns: [("A", values), ("B b", BTreeMap::new())]
+            columns: [("A", values), ("B b", Values::default())]
                 .map(|(column, values)| ColumnStatistics { column: column.into(), number: 1, inherited: true, values })
                 .into(),
         };

@@ -3,7 +3,7 @@
 //! `pg_stats` shows what the reader may read, and nothing of tables whose rows a policy hides from it; what it does not
 //! show is not carried, and the target finds out by itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use super::relation::{USER_RELATION, relation};
 use super::rows::rows;
 use super::{Client, Features, IntrospectError};
 use crate::catalog::features::Feature;
-use crate::catalog::planner_statistics::{ColumnStatistics, KINDS, PlannerStatistics};
+use crate::catalog::planner_statistics::{ColumnStatistics, KINDS, PlannerStatistics, Values};
 use crate::catalog::{Object, ObjectId, Unsupported};
 use crate::sql::{qualified, quote_ident};
 
@@ -40,7 +40,7 @@ struct ColumnRow {
     column: String,
     number: i16,
     inherited: bool,
-    values: BTreeMap<String, String>,
+    values: Values,
 }
 
 #[derive(Deserialize)]
@@ -94,7 +94,7 @@ impl Found {
             let column = column_name(client, oid, number).await?;
             let known = self.statistics.iter_mut().find(|found| found.relation == id);
             if let (true, Some(known), Some(column)) = (no_text, known, &column) {
-                let (column, values) = (column.clone(), BTreeMap::new());
+                let (column, values) = (column.clone(), Values::default());
                 known.columns.push(ColumnStatistics { column, number, inherited, values });
                 known.columns.sort_by_key(|column| (column.number, column.inherited));
                 return Ok(());
