@@ -567,6 +567,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_an_object_stands_each_for_itself() {
+        let vital = |kind| {
+            let create = vec!["FIRST".to_owned(), "SECOND".to_owned()];
+            let prepared = Prepared::new(&Entry { kind, create, ..entry() }, Rules::default(), &known());
+            prepared.statements.iter().take(2).map(|statement| statement.vital).collect::<Vec<_>>()
+        };
+        assert_eq!(vital(EntryKind::Create), [true, true]);
+        for kind in [EntryKind::Comment, EntryKind::SecurityLabel, EntryKind::Acl] {
+            assert_eq!(vital(kind), [false, false], "{kind:?}");
+        }
+    }
+
+    #[test]
     fn missing_names_are_losses_and_defaults_stand_in() {
         let entry = Entry {
             owner: Some("bob".into()),
