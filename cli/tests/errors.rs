@@ -123,3 +123,34 @@ fn what_cannot_be_carried_is_named_and_the_rest_is() {
         refused.err
     );
 }
+
+/// What the target's build lacks, ICU and a provider of security labels: exit 3, each by name with what to do, all else there;
+/// without the labels and with ICU it is no loss.
+#[test]
+fn a_target_that_is_built_otherwise_costs_what_it_cannot_have() {
+    let cluster = Cluster::start(15, &Options { icu: true, labels: true, ..Options::default() });
+    let (home, source) = (Home::new(), cluster.database("cli_icu"));
+    source.execute(
+        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         CREATE TABLE sorted (a text COLLATE ci); CREATE TABLE plain (a int); INSERT INTO plain VALUES (1), (2);
+         SECURITY LABEL FOR pgfreight ON TABLE plain IS 'it''s secret'",
+    );
+    home.run(&["init", "--repo", "repo", "--no-encryption"]).expect(0);
+    home.run(&["dump", "-d", &source.url(), "--repo", "repo"]).expect(0);
+    let restore = ["restore", "--repo", "repo", "--allow-unsigned", "-d"];
+    let bare = Cluster::shared(15).database("cli_icu");
+    let text = home.run(&[&restore[..], &[&bare.url()]].concat()).expect(3).out;
+    for expected in [
+        "COLLATION public.ci: ",
+        "built without ICU",
+        "TABLE public.sorted: ",
+        "SECURITY LABEL public.TABLE plain: ",
+        "--no-security-labels",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert_eq!(bare.value("SELECT sum(a) FROM plain"), "3");
+    let other = Cluster::icu(15).database("cli_icu");
+    home.run(&[&restore[..], &[&other.url(), "--no-security-labels"]].concat()).expect(0);
+    assert_eq!(other.value("SELECT count(*) FROM pg_class WHERE relname IN ('sorted', 'plain')"), "2");
+}

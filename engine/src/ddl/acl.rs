@@ -308,7 +308,7 @@ mod tests {
         let id = ObjectId { class: Class::Schema, oid: Oid(20000) };
         let mut object = Object::new(id, name, Body::Schema(Schema::default()));
         object.owner = Some(owner.to_owned());
-        object.acl = Some(acl);
+        object.acl = Some(Box::new(acl));
         object.builtin = name == "public";
         object
     }

@@ -3,7 +3,7 @@
 use super::acl::{Scope, difference};
 use super::draft::{Context, Draft};
 use super::{EntryKind, Section, setting};
-use crate::catalog::features::Feature;
+use crate::catalog::features::{Feature, Features};
 use crate::catalog::schema::Schema;
 use crate::catalog::{Body, Class, Database, Object, ObjectId};
 use crate::sql::{quote_ident, quote_literal};
@@ -18,7 +18,9 @@ pub fn entries(database: &Database, cx: &Context<'_>) -> Vec<Draft> {
         draft
     };
     let mut create = draft("DATABASE", EntryKind::Database);
-    create_statement(database, &mut create, cx);
+    let (sql, losses) = create_statement(database, &cx.target());
+    create.create.push(sql);
+    create.losses = losses;
     let name = quote_ident(&database.name);
     create.drop = Some(format!("DROP DATABASE IF EXISTS {name}"));
     create.set_owner = Some(format!("ALTER DATABASE {name} OWNER TO {}", quote_ident(&database.owner)));
@@ -52,8 +54,16 @@ fn stand_in(database: &Database) -> Object {
     object
 }
 
-/// Template 0, because any other may hold objects, and cannot take another encoding or locale.
-fn create_statement(database: &Database, draft: &mut Draft, cx: &Context<'_>) {
+/// `CREATE DATABASE` of the provider libc, for a server that is built without the one the database has.
+pub fn create_with_libc(database: &Database, features: &Features) -> String {
+    let libc = Database { locale_provider: 'c', locale: None, icu_rules: None, ..database.clone() };
+    create_statement(&libc, features).0
+}
+
+/// The statement and what the target's version cannot have of it. Template 0, because any other may hold objects, and cannot
+/// take another encoding or locale.
+fn create_statement(database: &Database, features: &Features) -> (String, Vec<String>) {
+    let mut losses = Vec::new();
     let name = quote_ident(&database.name);
     let mut sql = format!("CREATE DATABASE {name} WITH TEMPLATE = template0");
     let mut push = |word: &str, value: &str| sql.push_str(&format!(" {word} = {}", quote_literal(value)));
@@ -64,15 +74,15 @@ fn create_statement(database: &Database, draft: &mut Draft, cx: &Context<'_>) {
         _ => None,
     };
     let known = match provider {
-        Some("icu") => cx.has(Feature::DatabaseIcuLocale),
-        Some(_) => cx.has(Feature::BuiltinLocaleProvider),
+        Some("icu") => features.has(Feature::DatabaseIcuLocale),
+        Some(_) => features.has(Feature::BuiltinLocaleProvider),
         None => true,
     };
     if let (Some(provider), false) = (provider, known) {
         let locale = database.locale.as_deref().unwrap_or_default();
-        draft.losses.push(format!("locale {locale} of provider {provider} for the database; libc sorts instead"));
+        losses.push(format!("locale {locale} of provider {provider} for the database; libc sorts instead"));
     }
-    if cx.has(Feature::DatabaseIcuLocale) && known {
+    if features.has(Feature::DatabaseIcuLocale) && known {
         push("LOCALE_PROVIDER", provider.unwrap_or("libc"));
     }
     if database.collate == database.ctype {
@@ -85,15 +95,15 @@ fn create_statement(database: &Database, draft: &mut Draft, cx: &Context<'_>) {
         push(if provider == "icu" { "ICU_LOCALE" } else { "BUILTIN_LOCALE" }, locale);
     }
     if let (Some(rules), true) = (&database.icu_rules, known) {
-        match cx.has(Feature::IcuRules) {
+        match features.has(Feature::IcuRules) {
             true => push("ICU_RULES", rules),
-            false => draft.losses.push("ICU rules of the database".to_owned()),
+            false => losses.push("ICU rules of the database".to_owned()),
         }
     }
     if let Some(tablespace) = &database.tablespace {
         sql.push_str(&format!(" TABLESPACE = {}", quote_ident(tablespace)));
     }
-    draft.create.push(sql);
+    (sql, losses)
 }
 
 fn property_statements(database: &Database) -> Vec<String> {
@@ -170,6 +180,8 @@ mod tests {
         assert_eq!(create, [format!("{head} LOCALE_PROVIDER = 'icu' {libc} {tail}")]);
         assert_eq!(losses, Vec::<String>::new());
         assert_eq!(written(&icu, 15).1, ["ICU rules of the database"]);
+        let plain = create_with_libc(&icu, &Features::of(ServerVersion::from_major(16)));
+        assert_eq!(plain, format!("{head} LOCALE_PROVIDER = 'libc' {libc} TABLESPACE = \"T\""));
         let (create, losses) = written(&icu, 14);
         assert_eq!((create, losses.len()), (vec![format!("{head} {libc} TABLESPACE = \"T\"")], 1));
         let builtin = Database { locale_provider: 'b', locale: Some("C.UTF-8".into()), ..database() };

@@ -75,7 +75,7 @@ mod tests {
 
     fn default_acl(kind: &str, acl: Acl) -> Object {
         let object = object(Class::DefaultAcl, 1, "o", Body::DefaultAcl(DefaultAcl { kind: kind.into() }));
-        Object { acl: Some(acl), ..object }
+        Object { acl: Some(Box::new(acl)), ..object }
     }
 
     #[test]

@@ -96,6 +96,16 @@ impl Draft {
             losses: Vec::new(),
         }
     }
+
+    /// Gives back the room that writing took beyond what was written: of many objects there are many times as many drafts, and
+    /// all of them are there at once.
+    pub fn compact(mut self) -> Self {
+        self.create.iter_mut().chain(&mut self.set_owner).chain(&mut self.drop).for_each(String::shrink_to_fit);
+        self.create.shrink_to_fit();
+        self.after.shrink_to_fit();
+        self.locks.shrink_to_fit();
+        self
+    }
 }
 
 /// What a writer may look at: the whole catalog and the target.

@@ -120,7 +120,7 @@ mod tests {
         let acl = crate::catalog::Acl { current: vec![item], ..Default::default() };
         let plain = batch("a", 1..2);
         let told = Object {
-            acl: Some(acl),
+            acl: Some(Box::new(acl)),
             comment: Some("c".into()),
             labels: vec![("p".into(), "l".into())],
             ..plain.clone()

@@ -31,35 +31,63 @@ enum Phase {
 /// Sorts drafts that are ready: phase, class, then names.
 type Key<'a> = (Phase, u8, &'a str, &'a str, &'static str, Stage, Option<ObjectId>);
 
-/// Puts drafts in order and numbers them. `first` entries (the cluster's, the database) go in front.
+/// Puts drafts in order and numbers them. `first` entries (the cluster's, the database) go in front. Of many objects this is
+/// where most memory is in use at a time: what is not needed any more goes at once.
 pub(super) fn arrange(
     objects: &Objects<'_>,
-    (breaks, graph): (&Breaks, &Graph),
+    (breaks, graph): (&Breaks, Graph),
     first: Vec<Entry>,
     drafts: Vec<Draft>,
 ) -> Result<Toc, DdlError> {
-    let drafts = postponed(drafts, breaks);
+    let mut drafts = postponed(drafts, breaks);
     let roster = Roster::new(objects, breaks, &drafts);
-    let needs = roster.needs(graph);
+    let mut needs = roster.needs(&graph);
+    drop(graph);
     let order = roster.order(&needs)?;
-    let mut entries = first;
-    let offset = entries.len() as u32;
+    drop(roster);
+    let offset = first.len() as u32;
     let mut place = vec![0; drafts.len()];
     for (position, draft) in order.iter().enumerate() {
         place[*draft] = offset + position as u32 + 1;
     }
-    for (number, entry) in entries.iter_mut().enumerate() {
-        entry.id = number as u32 + 1;
+    for need in needs.iter_mut().flatten() {
+        *need = place[*need as usize];
     }
-    entries.reserve_exact(order.len());
-    let mut slots: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
-    for number in order {
-        let Some(draft) = slots[number].take() else { continue };
-        let mut depends: Vec<u32> = needs[number].iter().map(|need| place[*need as usize]).collect();
+    drop(place);
+    permute(order, &mut drafts, &mut needs);
+    Ok(Toc { entries: numbered(first, drafts, needs) })
+}
+
+/// Puts drafts and their needs in order. Each moves to its place once, and nothing is copied.
+fn permute(mut order: Vec<usize>, drafts: &mut [Draft], needs: &mut [Vec<u32>]) {
+    for position in 0..drafts.len() {
+        let mut from = order[position];
+        while from < position {
+            from = order[from];
+        }
+        order[position] = from;
+        drafts.swap(position, from);
+        needs.swap(position, from);
+    }
+}
+
+/// Drafts in order to entries, from the last to the first: what a draft took is given back on the way.
+fn numbered(first: Vec<Entry>, mut drafts: Vec<Draft>, mut needs: Vec<Vec<u32>>) -> Vec<Entry> {
+    const GIVE_BACK: usize = 4096;
+    let offset = first.len();
+    let mut entries = Vec::with_capacity(offset + drafts.len());
+    while let (Some(draft), Some(mut depends)) = (drafts.pop(), needs.pop()) {
         depends.sort_unstable();
-        entries.push(entry(place[number], draft, depends));
+        entries.push(entry((offset + drafts.len() + 1) as u32, draft, depends));
+        if drafts.len().is_multiple_of(GIVE_BACK) {
+            drafts.shrink_to_fit();
+        }
     }
-    Ok(Toc { entries })
+    let numbers = 1_u32..;
+    let first: Vec<Entry> = numbers.zip(first).map(|(id, entry)| Entry { id, ..entry }).collect();
+    entries.extend(first.into_iter().rev());
+    entries.reverse();
+    entries
 }
 
 /// Moves what must wait for post-data there.

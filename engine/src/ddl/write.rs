@@ -24,21 +24,22 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Result<Toc, DdlError> {
     let mut drafts = Vec::with_capacity(catalog.objects.len());
     for object in &catalog.objects {
         let own = entries(object, &context);
-        drafts.extend(satellites(object, &own, &context));
-        drafts.extend(own);
-        drafts.extend(table_data(object, &objects));
-        drafts.extend(sequence_data(object, &objects));
+        let around = satellites(object, &own, &context).into_iter().chain(own);
+        let data = table_data(object, &objects).into_iter().chain(sequence_data(object, &objects));
+        drafts.extend(around.chain(data).map(Draft::compact));
     }
     let source = catalog.server.version;
     let statistics = catalog.planner_statistics.iter();
-    drafts.extend(statistics.filter_map(|statistics| planner_statistics::entry(statistics, source, &context)));
+    let statistics = statistics.filter_map(|statistics| planner_statistics::entry(statistics, source, &context));
+    drafts.extend(statistics.map(Draft::compact));
     drafts.extend(catalog.edges.iter().filter_map(|edge| extension::dependent(edge, &context)));
     let mut first: Vec<Entry> = Vec::new();
     if let Some(globals) = &catalog.globals {
         first.extend(globals::numbered(globals, dialect).into_iter().map(|(_, entry)| entry));
     }
     first.extend(database(catalog, &context));
-    order::arrange(&objects, (&breaks, &graph), first, drafts)
+    drop(context);
+    order::arrange(&objects, (&breaks, graph), first, drafts)
 }
 
 /// Comments, labels and privileges. Of an object the target cannot have, they are entries without statements.
@@ -139,3 +140,6 @@ fn referenced_tables(table: ObjectId, objects: &Objects<'_>) -> Vec<ObjectId> {
     let constraints = objects.catalog.objects.iter().filter(|object| object.id.class == Class::Constraint);
     constraints.filter_map(references).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,9 @@ use std::io::{BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::CopyFormat;
 use super::canonical::{self, CanonicalError};
 use super::manifest::Manifest;
+use super::{CopyFormat, catalog_line};
 use crate::catalog::{Catalog, ObjectId};
 use crate::ddl::Entry;
 use crate::error::{Error, Kind};
@@ -146,7 +146,6 @@ impl<'de> Deserialize<'de> for Fingerprint {
 #[serde(tag = "line", rename_all = "snake_case")]
 enum LineRef<'a> {
     Header(&'a Header),
-    Catalog(&'a Catalog),
     Entry(&'a Entry),
     Table(&'a TableData),
     End(End),
@@ -244,13 +243,10 @@ pub enum Mismatch {
 impl Contents {
     /// Writes the plaintext form, line by line: canonical JSON each, ended by a newline.
     pub fn write(&self, mut out: impl Write) -> std::io::Result<()> {
-        let mut line = |line: LineRef<'_>| {
-            let mut bytes = canonical::encode(&line).map_err(std::io::Error::other)?;
-            bytes.push(b'\n');
-            out.write_all(&bytes)
-        };
-        line(LineRef::Header(&self.header))?;
-        line(LineRef::Catalog(&self.catalog))?;
+        line_to(&mut out)(LineRef::Header(&self.header))?;
+        catalog_line::write(&self.catalog, &mut out)?;
+        out.write_all(b"\n")?;
+        let mut line = line_to(&mut out);
         for entry in &self.entries {
             line(LineRef::Entry(entry))?;
         }
@@ -348,6 +344,15 @@ impl TableData {
     }
 }
 
+/// Writes lines but the catalog's.
+fn line_to(out: &mut impl Write) -> impl FnMut(LineRef<'_>) -> std::io::Result<()> {
+    |line| {
+        let mut bytes = canonical::encode(&line).map_err(std::io::Error::other)?;
+        bytes.push(b'\n');
+        out.write_all(&bytes)
+    }
+}
+
 /// Reads one line; `None` at the end of the file.
 fn read_line(
     input: &mut impl BufRead,
@@ -381,8 +386,9 @@ fn decode(line: &[u8]) -> Result<Line, CanonicalError> {
     let kind = memchr::memmem::find(line, KIND).map(|at| &line[at + KIND.len()..]);
     match kind {
         Some(kind) if kind.starts_with(b"catalog\"") => {
-            let catalog = canonical::decode_as(line, |catalog| canonical::encode(&LineRef::Catalog(catalog)))?;
-            Ok(Line::Catalog(Box::new(catalog)))
+            let catalog: Box<Catalog> = serde_json::from_slice(line)?;
+            catalog_line::check(&catalog, line)?;
+            Ok(Line::Catalog(catalog))
         }
         Some(kind) if kind.starts_with(b"entry\"") => {
             let entry = canonical::decode_as(line, |entry| canonical::encode(&LineRef::Entry(entry)))?;
@@ -414,6 +420,57 @@ mod tests {
         assert!(text.ends_with("{\"entries\":0,\"line\":\"end\",\"tables\":1}\n"), "{text}");
         assert_eq!(Contents::read(text.as_bytes()).unwrap(), contents);
         assert_eq!(contents.check(&samples::manifest()), Ok(()));
+    }
+
+    /// The long line is written in pieces, and is the same byte for byte.
+    #[test]
+    fn the_catalog_in_pieces_is_the_catalog_as_a_whole() {
+        let mut catalog = samples::contents().catalog;
+        let whole = |catalog: &Catalog| {
+            String::from_utf8(canonical::encode(&Line::Catalog(Box::new(catalog.clone()))).unwrap()).unwrap()
+        };
+        for _ in 0..2 {
+            let mut pieces = Vec::new();
+            catalog_line::write(&catalog, &mut pieces).unwrap();
+            assert_eq!(String::from_utf8(pieces).unwrap(), whole(&catalog));
+            // The second time with everything that may be absent, and more than one of what there is a list of.
+            let id = |oid| ObjectId { class: crate::catalog::Class::Schema, oid: crate::ids::Oid(oid) };
+            let schema = |oid| {
+                let body = crate::catalog::Body::Schema(crate::catalog::schema::Schema::default());
+                crate::catalog::Object::new(id(oid), format!("it's \"{oid}\"\n"), body)
+            };
+            catalog.objects = vec![schema(1), schema(2)];
+            let edge = |dependent, referenced| crate::catalog::Edge {
+                dependent: id(dependent),
+                referenced: id(referenced),
+                kind: 'n',
+                column: 0,
+                referenced_column: 1,
+                by_rule: false,
+            };
+            catalog.edges = vec![edge(1, 2), edge(2, 1)];
+            let known = crate::catalog::planner_statistics::PlannerStatistics {
+                relation: id(1),
+                pages: 1,
+                tuples: "1e+06".into(),
+                all_visible: 2,
+                all_frozen: None,
+                columns: Vec::new(),
+            };
+            catalog.planner_statistics = vec![known.clone(), known];
+            catalog.globals = Some(crate::catalog::Globals::default());
+        }
+        let mut line = whole(&catalog).into_bytes();
+        assert!(catalog_line::check(&catalog, &line).is_ok());
+        let last = line.len() - 1;
+        line[last] = b' ';
+        let wrong = |line: &[u8]| match catalog_line::check(&catalog, line) {
+            Err(CanonicalError::Spelling { at }) => Some(at),
+            _ => None,
+        };
+        assert!(wrong(&line).is_some_and(|at| at <= last));
+        assert!(wrong(&line[..last]).is_some());
+        assert_eq!(wrong(&[whole(&catalog).as_bytes(), b" "].concat()), Some(last + 1));
     }
 
     #[test]

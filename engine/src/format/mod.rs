@@ -4,6 +4,7 @@
 //! they do not know, by name.
 
 pub mod canonical;
+mod catalog_line;
 pub mod check;
 pub mod contents;
 pub mod descriptor;

@@ -193,7 +193,7 @@ fn system_object(row: SystemRow) -> Option<Object> {
         }
     }
     if current != initial {
-        object.acl = Some(Acl { current, initial, ..Acl::default() });
+        object.acl = Some(Box::new(Acl { current, initial, ..Acl::default() }));
     }
     object.schema = row.schema;
     object.owner = Some(row.owner);

@@ -34,6 +34,8 @@ pub(super) enum Damage {
         key: String,
         /// Its message.
         reason: String,
+        /// There is nothing wrong with it, but that it is no text in UTF-8.
+        no_text: bool,
     },
     /// A column whose type is gone.
     Column {
@@ -185,7 +187,11 @@ impl<'a> Client<'a> {
                 Ok(found) => rows.extend(found),
                 Err(error) if !is_damage(&error) => return Err(error),
                 Err(error) if part.len() == 1 => {
-                    self.leave_out(Damage::Row { key: part.remove(0), reason: reason(&error) });
+                    self.leave_out(Damage::Row {
+                        key: part.remove(0),
+                        reason: reason(&error),
+                        no_text: is_no_text(&error),
+                    });
                 }
                 Err(_) => {
                     parts.push(part.split_off(part.len() / 2));
@@ -218,7 +224,11 @@ const NOT_LOOKED_AT: &str = "25P02";
 
 /// Whether a row made the server stumble, so that the others may still be had.
 fn is_damage(error: &Error) -> bool {
-    error.code().is_some_and(|code| code.code().starts_with(UNEXPECTED) || code.code() == NO_TEXT)
+    is_no_text(error) || error.code().is_some_and(|code| code.code().starts_with(UNEXPECTED))
+}
+
+fn is_no_text(error: &Error) -> bool {
+    error.code().is_some_and(|code| code.code() == NO_TEXT)
 }
 
 /// The same where several questions were under way.
@@ -241,7 +251,7 @@ fn key(row: &Row) -> Option<String> {
 /// Why a row is left out, and what to do.
 fn reason(error: &Error) -> String {
     let message = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-    match error.code().is_some_and(|code| code.code() == NO_TEXT) {
+    match is_no_text(error) {
         true => format!("it is no text: {message}; give it a definition in one encoding"),
         false => contradiction(&message),
     }

@@ -12,7 +12,7 @@ use crate::sql::qualified;
 pub(super) fn reason(oid: u32, damage: &[Damage]) -> Option<String> {
     let oid = oid.to_string();
     damage.iter().find_map(|damage| match damage {
-        Damage::Row { key, reason } if *key == oid => Some(reason.clone()),
+        Damage::Row { key, reason, .. } if *key == oid => Some(reason.clone()),
         _ => None,
     })
 }
@@ -36,6 +36,7 @@ pub(super) fn leave_out_parts(objects: &mut Vec<Object>, client: &Client<'_>) {
             client.leave_out(Damage::Row {
                 key: key.clone(),
                 reason: "it is a part of what could not be read".to_owned(),
+                no_text: false,
             });
         }
         gone = orphans.into_iter().collect();
@@ -75,7 +76,7 @@ pub(super) fn tell(
                 });
             }
             Damage::Row { key, .. } if key.parse().is_ok_and(|oid| counted.contains(&oid)) => {}
-            Damage::Row { key, reason } => unsupported.push(Unsupported {
+            Damage::Row { key, reason, .. } => unsupported.push(Unsupported {
                 class: "row of the catalogs".to_owned(),
                 name: key.clone(),
                 reason: Some(reason.clone()),

@@ -44,6 +44,6 @@ fn default_acl(mut row: Named<Row>) -> Object {
     };
     let mut object = row.object(Class::DefaultAcl, |row| Body::DefaultAcl(DefaultAcl { kind: row.kind }));
     object.owner = Some(owner);
-    object.acl = Some(acl);
+    object.acl = Some(Box::new(acl));
     object
 }

@@ -38,7 +38,7 @@ impl Heads {
             object.extension = self.extensions.get(id).map(str::to_owned);
         }
         if !matches!(object.body, Body::System(_) | Body::DefaultAcl(_) | Body::LargeObject(_)) {
-            object.acl = self.acls.get(id).cloned();
+            object.acl = self.acls.get(id).cloned().map(Box::new);
         }
         self.notes.apply(object);
     }

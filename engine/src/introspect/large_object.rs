@@ -53,7 +53,7 @@ fn large_objects(row: Row) -> Option<Object> {
     object.owner = Some(row.owner);
     let (current, initial) = (row.current.unwrap_or_default(), row.initial.unwrap_or_default());
     if current != initial {
-        object.acl = Some(Acl { current, initial, ..Acl::default() });
+        object.acl = Some(Box::new(Acl { current, initial, ..Acl::default() }));
     }
     Some(object)
 }

@@ -3,17 +3,27 @@
 //! `pg_stats` shows what the reader may read, and nothing of tables whose rows a policy hides from it; what it does not
 //! show is not carried, and the target finds out by itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::relation::USER_RELATION;
+use super::client::Damage;
+use super::relation::{USER_RELATION, relation};
 use super::rows::rows;
 use super::{Client, Features, IntrospectError};
 use crate::catalog::features::Feature;
-use crate::catalog::planner_statistics::{ColumnStatistics, KINDS, PlannerStatistics};
-use crate::catalog::{Class, ObjectId};
-use crate::ids::Oid;
+use crate::catalog::planner_statistics::{ColumnStatistics, KINDS, PlannerStatistics, Values};
+use crate::catalog::{Object, ObjectId, Unsupported};
+use crate::sql::{qualified, quote_ident};
+
+/// What the planner knows, and what the server could not say of it.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// By relation's OID.
+    pub statistics: Vec<PlannerStatistics>,
+    /// By relation: columns, or whole relations, whose statistics are left out.
+    pub damaged: Vec<(ObjectId, Unsupported)>,
+}
 
 #[derive(Deserialize)]
 struct RelationRow {
@@ -26,36 +36,96 @@ struct RelationRow {
 
 #[derive(Deserialize)]
 struct ColumnRow {
-    oid: u32,
+    relation: u32,
     column: String,
     number: i16,
     inherited: bool,
-    values: BTreeMap<String, String>,
+    values: Values,
 }
 
-/// Reads the statistics of every relation that has some, by OID; in a damaged catalog, of those the server can speak of.
+#[derive(Deserialize)]
+struct NameRow {
+    name: String,
+}
+
+/// Reads the statistics of every relation that has some, by OID; in a damaged catalog, of those columns the server can speak
+/// of: the others get their names from `objects`.
 pub async fn read(
     client: &tokio_postgres::Client,
     features: &Features,
-) -> Result<Vec<PlannerStatistics>, IntrospectError> {
+    objects: &[Object],
+) -> Result<Found, IntrospectError> {
     let mut client = Client::begin(client).await?;
-    loop {
+    let statistics = loop {
         match whole(&client, features).await {
-            Ok(statistics) => return Ok(statistics),
+            Ok(statistics) => break statistics,
             Err(error) => client.take_care(error).await?,
         }
+    };
+    let mut found = Found { statistics, damaged: Vec::new() };
+    for damage in client.damage() {
+        if let Damage::Row { key, reason, no_text } = damage {
+            found.leave_out(&client, objects, &key, (reason, no_text)).await?;
+        }
     }
+    found.damaged.sort_by(|(_, a), (_, b)| a.cmp(b));
+    found.damaged.dedup();
+    Ok(found)
+}
+
+impl Found {
+    /// Says what cannot be said of a column or a relation, by its key. A relation that is not among the objects is left out
+    /// itself. Values that are no text are nobody's fault: the target is to look for itself.
+    async fn leave_out(
+        &mut self,
+        client: &Client<'_>,
+        objects: &[Object],
+        key: &str,
+        (reason, no_text): (String, bool),
+    ) -> Result<(), IntrospectError> {
+        let mut parts = key.split('.');
+        let oid = parts.next().and_then(|oid| oid.parse().ok()).unwrap_or_default();
+        let number = parts.next().and_then(|number| number.parse::<i16>().ok());
+        let inherited = parts.next() == Some("t");
+        let id = relation(oid);
+        let Some(object) = objects.iter().find(|object| object.id == id) else { return Ok(()) };
+        let mut name = qualified(object.schema.as_deref(), &object.name);
+        if let Some(number) = number {
+            let column = column_name(client, oid, number).await?;
+            let known = self.statistics.iter_mut().find(|found| found.relation == id);
+            if let (true, Some(known), Some(column)) = (no_text, known, &column) {
+                let (column, values) = (column.clone(), Values::default());
+                known.columns.push(ColumnStatistics { column, number, inherited, values });
+                known.columns.sort_by_key(|column| (column.number, column.inherited));
+                return Ok(());
+            }
+            let column = column.map_or_else(|| number.to_string(), |column| quote_ident(&column).into_owned());
+            name = format!("{name}.{column}");
+        }
+        let reason = format!("{reason}; or ANALYZE the table again, or leave statistics out with --no-statistics");
+        self.damaged.push((id, Unsupported { class: "planner statistics".to_owned(), name, reason: Some(reason) }));
+        Ok(())
+    }
+}
+
+/// The name of a column, if it is a text.
+async fn column_name(client: &Client<'_>, oid: u32, number: i16) -> Result<Option<String>, IntrospectError> {
+    let query = format!(
+        "SELECT a.attname AS name FROM pg_catalog.pg_attribute a
+          WHERE a.attrelid = {oid} AND a.attnum = {number}"
+    );
+    Ok(rows::<NameRow>(client, "names of columns", &query).await?.pop().map(|row| row.name))
 }
 
 async fn whole(client: &Client<'_>, features: &Features) -> Result<Vec<PlannerStatistics>, IntrospectError> {
     let mut columns: HashMap<u32, Vec<ColumnStatistics>> = HashMap::new();
     for row in rows::<ColumnRow>(client, "statistics of columns", &columns_query(features)).await? {
-        let ColumnRow { oid, column, number, inherited, values } = row;
-        columns.entry(oid).or_default().push(ColumnStatistics { column, number, inherited, values });
+        let ColumnRow { relation, column, number, inherited, values } = row;
+        columns.entry(relation).or_default().push(ColumnStatistics { column, number, inherited, values });
     }
     let relations = rows::<RelationRow>(client, "statistics of relations", &relations_query(features)).await?;
     let statistics = relations.into_iter().map(|row| PlannerStatistics {
-        relation: ObjectId { class: Class::Relation, oid: Oid(row.oid) },
+        relation: relation(row.oid),
         pages: row.pages,
         tuples: row.tuples,
         all_visible: row.all_visible,
@@ -77,11 +147,13 @@ fn relations_query(features: &Features) -> String {
     )
 }
 
+/// The key comes first: what the server cannot say of one column is that column's loss alone.
 fn columns_query(features: &Features) -> String {
     let known = KINDS.iter().filter(|kind| features.version().major() >= kind.since);
     let values: Vec<String> = known.map(|kind| format!("'{0}', s.{0}::pg_catalog.text", kind.name)).collect();
     format!(
-        "SELECT c.oid::int8 AS oid, a.attname AS column, a.attnum AS number, s.inherited,
+        "SELECT pg_catalog.concat(c.oid, '.', a.attnum, '.', s.inherited) AS key, c.oid::int8 AS relation,
+                a.attname AS column, a.attnum AS number, s.inherited,
                 pg_catalog.json_strip_nulls(pg_catalog.json_build_object({})) AS values
            FROM pg_catalog.pg_stats s
            JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use rustc_hash::FxHashSet;
 use thiserror::Error;
 
 use super::pattern::{Pattern, PatternError};
@@ -166,52 +167,59 @@ impl Selection {
     }
 
     /// The catalog a dump with this selection stores: what is carried, and, as given by somebody else, what the carried
-    /// objects name (tables their foreign keys reference, parents they inherit from).
-    pub fn reduce(&self, catalog: &Catalog) -> Catalog {
-        let named = named(catalog, self);
-        let mut objects = Vec::with_capacity(self.objects.len());
-        for object in &catalog.objects {
-            if self.objects.contains(&object.id) {
-                let mut object = object.clone();
-                if let Body::Publication(publication) = &mut object.body {
-                    publication.tables.retain(|table| self.objects.contains(&table.table));
-                    publication.schemas.retain(|schema| self.objects.contains(schema));
-                }
-                objects.push(object);
-            } else if named.contains(&object.id) {
-                let stub = Object { builtin: true, acl: None, comment: None, labels: Vec::new(), ..object.clone() };
-                objects.push(Object { column_comments: Vec::new(), column_labels: Vec::new(), ..stub });
+    /// objects name (tables their foreign keys reference, parents they inherit from). Takes the catalog it was made of:
+    /// most of it is usually carried, and a copy would hold every object twice.
+    pub fn reduce(&self, mut catalog: Catalog) -> Catalog {
+        let named = named(&catalog, self);
+        let Catalog { objects, census, .. } = &mut catalog;
+        objects.retain_mut(|object| {
+            let is_carried = self.objects.contains(&object.id);
+            if !is_carried {
+                census.iter_mut().for_each(|census| census.leave_out(object));
             }
-        }
-        let known: BTreeSet<ObjectId> = objects.iter().map(|object| object.id).collect();
-        let edges = catalog.edges.iter().copied();
-        let edges = edges.filter(|edge| known.contains(&edge.dependent) && known.contains(&edge.referenced)).collect();
-        let mut unsupported = catalog.unsupported.clone();
-        let mut census = catalog.census.clone();
-        if let Some(census) = &mut census {
-            let left_out = catalog.objects.iter().filter(|object| !self.objects.contains(&object.id));
-            left_out.for_each(|object| census.leave_out(object));
-        }
+            if is_carried {
+                self.narrow(object);
+            } else {
+                make_stub(object);
+            }
+            is_carried || named.contains(&object.id)
+        });
+        let known: FxHashSet<ObjectId> = objects.iter().map(|object| object.id).collect();
+        catalog.edges.retain(|edge| known.contains(&edge.dependent) && known.contains(&edge.referenced));
         if !self.database {
-            unsupported.clear();
-            census.iter_mut().for_each(Census::leave_out_the_missing);
+            catalog.unsupported.clear();
+            catalog.census.iter_mut().for_each(Census::leave_out_the_missing);
         }
-        let of_index = objects.iter().filter(|object| matches!(object.body, Body::Index(_)));
-        let tables: HashMap<ObjectId, ObjectId> =
-            of_index.filter_map(|index| Some((index.id, index.parent?))).collect();
-        let is_filled = |relation| self.data.contains(tables.get(&relation).unwrap_or(&relation));
-        let statistics = catalog.planner_statistics.iter().filter(|found| self.statistics && is_filled(found.relation));
-        Catalog {
-            server: catalog.server.clone(),
-            database: catalog.database.clone(),
-            planner_statistics: statistics.cloned().collect(),
-            globals: catalog.globals.clone(),
-            objects,
-            edges,
-            unsupported,
-            census,
+        catalog
+    }
+
+    /// Leaves in a publication what is carried.
+    fn narrow(&self, object: &mut Object) {
+        if let Body::Publication(publication) = &mut object.body {
+            publication.tables.retain(|table| self.objects.contains(&table.table));
+            publication.schemas.retain(|schema| self.objects.contains(schema));
         }
     }
+
+    /// Whose statistics are carried: relations with data, and the indexes of those.
+    pub fn with_statistics(&self, objects: &[Object]) -> BTreeSet<ObjectId> {
+        let has_data = |id: &ObjectId| self.statistics && self.data.contains(id);
+        let of = |object: &Object| match object.body {
+            Body::Index(_) => object.parent,
+            _ => Some(object.id),
+        };
+        objects.iter().filter(|object| of(object).as_ref().is_some_and(has_data)).map(|object| object.id).collect()
+    }
+}
+
+/// Leaves of an object what others need of it: its name.
+fn make_stub(object: &mut Object) {
+    object.builtin = true;
+    object.acl = None;
+    object.comment = None;
+    object.labels.clear();
+    object.column_comments.clear();
+    object.column_labels.clear();
 }
 
 fn contradictions(filters: &Filters) -> Result<(), SelectError> {

@@ -168,8 +168,11 @@ impl Prepared {
                 self.lost.push(self.lose("ACCESS METHOD", reason));
             }
         }
-        // Grants and settings stand each for itself.
-        let vital = !matches!(entry.kind, EntryKind::Acl | EntryKind::ClusterProperties);
+        // Grants, settings, comments and labels stand each for itself.
+        let vital = !matches!(
+            entry.kind,
+            EntryKind::Acl | EntryKind::ClusterProperties | EntryKind::Comment | EntryKind::SecurityLabel
+        );
         let set = |name: &str, value: &str| Statement {
             sql: format!("SET LOCAL {name} = {}", quote_literal(value)),
             vital: true,
@@ -483,6 +486,13 @@ fn known_remedy(code: &str, class: &str) -> Option<&'static str> {
             "Install the extension on the target server (its packages, or the platform's list of extensions), or leave it \
              out with -l and -L."
         }
+        ("22023", "SECURITY LABEL") => {
+            "The target does not know the provider or refuses its label: load its library there \
+             (shared_preload_libraries or session_preload_libraries), or use --no-security-labels."
+        }
+        ("0A000", "COLLATION") => {
+            "The target is built without ICU: restore into a server that has it; what names the collation is lost too."
+        }
         ("42704", "ACL" | "DEFAULT ACL" | "OWNER") => {
             "Create the role on the target, or use --no-owner and --no-privileges."
         }
@@ -554,6 +564,19 @@ mod tests {
         assert_eq!((all.as_str(), lost.len()), (expected, 0));
         let (all, _) = sql(&entry(), Rules { no_owner: true, ..Rules::default() });
         assert!(!all.contains("OWNER"));
+    }
+
+    #[test]
+    fn what_is_said_of_an_object_stands_each_for_itself() {
+        let vital = |kind| {
+            let create = vec!["FIRST".to_owned(), "SECOND".to_owned()];
+            let prepared = Prepared::new(&Entry { kind, create, ..entry() }, Rules::default(), &known());
+            prepared.statements.iter().take(2).map(|statement| statement.vital).collect::<Vec<_>>()
+        };
+        assert_eq!(vital(EntryKind::Create), [true, true]);
+        for kind in [EntryKind::Comment, EntryKind::SecurityLabel, EntryKind::Acl] {
+            assert_eq!(vital(kind), [false, false], "{kind:?}");
+        }
     }
 
     #[test]

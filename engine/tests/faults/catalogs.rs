@@ -93,6 +93,47 @@ async fn what_a_missing_type_takes_with_it_is_named_and_all_else_is_carried() {
     }
 }
 
+/// Statistics that the server can no longer speak of, of a column that it can: a loss with the column's name. The others are
+/// carried, also of the same table.
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_statistics_are_named_by_column() {
+    for major in [14, 18] {
+        let cluster = Cluster::start(major, &Default::default());
+        let source = cluster.database("statless");
+        source.execute(
+            "CREATE SCHEMA s; CREATE TYPE s.mood AS ENUM ('a', 'b'); CREATE TABLE s.t (id int, \"C c\" text, d int);
+             INSERT INTO s.t SELECT i, 'v' || i % 3, i % 4 FROM generate_series(1, 100) i;
+             CREATE TABLE s.left_out (a text); INSERT INTO s.left_out SELECT 'w' || i % 3 FROM generate_series(1, 100) i; ANALYZE",
+        );
+        // The arrays of values now say that their elements are of a type that is not there.
+        assert_eq!(source.value("SELECT count(*) FROM pg_stats WHERE schemaname = 's'"), "4");
+        by_force(
+            &source,
+            "UPDATE pg_statistic SET stavalues1 = array_in('{a,b}', 's.mood'::regtype, -1)
+              WHERE stakind1 = 1 AND (starelid, staattnum) IN (('s.t'::regclass, 2), ('s.left_out'::regclass, 1));
+             DELETE FROM pg_type WHERE typname IN ('mood', '_mood')",
+        );
+        let depot = Depot::new().await;
+        let report = depot.dump(&source.url()).await.unwrap_or_else(|error| panic!("{major}: {}", told(&error)));
+        let names = named(&report.losses);
+        let expected = ["planner statistics s.left_out.a", "planner statistics s.t.\"C c\""];
+        let found: Vec<&String> = names.iter().filter(|name| name.starts_with("planner")).collect();
+        assert_eq!(found, expected, "{major}: {:#?}", report.losses);
+        let why = reason(&report.losses, expected[0]);
+        assert!(why.contains("cache lookup failed for type") && why.contains("--no-statistics"), "{major}: {why}");
+        let target = Cluster::shared(18).database("statless_target");
+        depot.restore(&target.url()).await.unwrap_or_else(|error| panic!("{major}: {}", told(&error)));
+        let known = "SELECT attname, n_distinct FROM pg_stats WHERE schemaname = 's' AND tablename = 't' ORDER BY 1";
+        let expected = [["d", "4"], ["id", "-1"]].map(|row| row.map(|text| Some(text.to_owned())));
+        assert_eq!(target.rows(known), expected, "{major}");
+        // Nobody misses what was not asked for.
+        let filters = pgfreight_engine::plan::select::Filters { no_statistics: true, ..Default::default() };
+        let without = DumpOptions { filters, ..small_chunks(1) };
+        let report = depot.dump_as(&source.url(), &without, &Surroundings::quiet()).await.unwrap();
+        assert!(!named(&report.losses).iter().any(|name| name.starts_with("planner")), "{major}: {:#?}", report.losses);
+    }
+}
+
 /// The same for a function that a trigger, a default and an index call.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_missing_function_takes_with_it_is_named() {

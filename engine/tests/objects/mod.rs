@@ -1,7 +1,10 @@
 //! Everything that is not a relation: SQL into one database, read, written, run in another, compared.
 
+mod icu;
+mod labels;
 mod samples;
 mod sessions;
+mod tablespaces;
 
 use pgfreight_engine::catalog::typ::Type;
 use pgfreight_engine::catalog::{Body, Catalog, Class};

@@ -35,6 +35,26 @@ async fn latin1() {
     .await;
 }
 
+/// Statistics travel as text: where values are none, the target looks for itself, and nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn sql_ascii_has_statistics_of_bytes_that_are_no_text() {
+    let (cluster, place) = (Cluster::shared(18), Place::encrypted().await);
+    let options = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'";
+    let (source, target) =
+        (cluster.database_with("ascii_source", options), cluster.database_with("ascii_target", options));
+    source.execute(
+        "CREATE TABLE anything (\"T t\" text, n int, plain text);
+         INSERT INTO anything SELECT E'\\xff\\xe4 ' || i % 5, i, 'p' || i % 3 FROM generate_series(1, 1000) i;
+         CREATE INDEX by_expression ON anything (lower(\"T t\")); ANALYZE anything",
+    );
+    let (losses, wrong) = there_and_back(&place, &source, &target, &small_chunks()).await;
+    assert!(losses.is_empty() && wrong.is_empty(), "{losses:?} {wrong:?}");
+    let known = "SELECT tablename, attname, n_distinct, null_frac, array_length(most_common_freqs, 1) FROM pg_stats
+                  WHERE schemaname = 'public' ORDER BY 1, 2";
+    assert_eq!(source.rows(known).len(), 4);
+    assert_eq!(source.rows(known), target.rows(known));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sql_ascii_keeps_bytes_that_are_no_text() {
     in_both_formats(

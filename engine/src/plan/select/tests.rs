@@ -191,7 +191,7 @@ fn a_table_brings_what_hangs_on_it_and_nothing_else() {
     let filters = Filters { tables: patterns(&["a.orders"]), ..Filters::default() };
     let selection = Selection::of(&catalog, &filters).expect("selects");
     assert_eq!(selection.dangling, [("a.orders.fk".to_owned(), "a.users".to_owned())]);
-    let reduced = selection.reduce(&catalog);
+    let reduced = selection.reduce(catalog);
     let stub = reduced.objects.iter().find(|object| object.name == "users");
     assert!(stub.is_some_and(|stub| stub.builtin), "the referenced table keeps its name and is not created");
 }

@@ -49,7 +49,6 @@ use super::schema;
 use super::timeline::Timeline;
 use crate::catalog::Catalog;
 use crate::catalog::features::Features;
-use crate::catalog::planner_statistics::PlannerStatistics;
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -128,17 +127,24 @@ pub async fn dump(
     Ok(report)
 }
 
-/// The planner's statistics, where they are carried.
-async fn statistics(
-    reader: &CatalogReader,
-    catalog: &Catalog,
-    selection: &Selection,
-) -> Result<Vec<PlannerStatistics>> {
+/// Adds the planner's statistics, where they are carried, and names those that could not be read.
+async fn add_statistics(reader: &CatalogReader, selected: &mut Catalog, selection: &Selection) -> Result<()> {
     if !selection.statistics {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let features = Features::of(catalog.server.version);
-    Ok(introspect::planner_statistics::read(reader.client(), &features).await?)
+    let features = Features::of(selected.server.version);
+    let mut found = introspect::planner_statistics::read(reader.client(), &features, &selected.objects).await?;
+    let wanted = selection.with_statistics(&selected.objects);
+    found.statistics.retain(|found| wanted.contains(&found.relation));
+    selected.planner_statistics = found.statistics;
+    for (_, lost) in found.damaged.into_iter().filter(|(relation, _)| wanted.contains(relation)) {
+        // A column that is left out says enough.
+        if !selected.unsupported.iter().any(|other| other.class == "column" && other.name == lost.name) {
+            selected.unsupported.push(lost);
+        }
+    }
+    selected.unsupported.sort();
+    Ok(())
 }
 
 fn refuse_loose_passwords(options: &DumpOptions) -> Result<()> {
@@ -199,18 +205,18 @@ impl Run<'_> {
         if let Some(message) = news_of(holder.version()) {
             self.around.news.tell(Event::Warning { message });
         }
-        let surveyed = match self.around.unless_stopped(cancelled, Box::pin(self.survey(&holder, &reader, known))).await
-        {
-            Ok(surveyed) => surveyed,
-            Err(error) => {
-                holder.cancel().await;
-                return Err(error);
-            }
-        };
+        let mut surveyed =
+            match self.around.unless_stopped(cancelled, Box::pin(self.survey(&holder, &reader, known))).await {
+                Ok(surveyed) => surveyed,
+                Err(error) => {
+                    holder.cancel().await;
+                    return Err(error);
+                }
+            };
         drop(reader);
         let jobs = self.jobs(&holder, surveyed.plan.chunks.len()).await?;
         let gather = Gather::new(known.stored.clone(), batch.clone(), &surveyed.plan);
-        let hall = Arc::new(self.hall(holder, surveyed.plan.clone(), gather, jobs)?);
+        let hall = Arc::new(self.hall(holder, std::mem::take(&mut surveyed.plan), gather, jobs)?);
         let worked = self.work(&hall).await;
         (known.stored, *batch) = hall.gather.state_for_next();
         worked?;
@@ -367,9 +373,9 @@ pub(in crate::run) async fn survey(
         tag: &|schema: &str, name: &str| (known.tag)(&catalog.database.name, schema, name),
     };
     let plan = survey.plan().await?;
+    let mut selected = selection.reduce(catalog);
     // Alone on its connection: values that are no text make it begin again, from a savepoint.
-    catalog.planner_statistics = statistics(reader, &catalog, &selection).await?;
-    let selected = selection.reduce(&catalog);
+    add_statistics(reader, &mut selected, &selection).await?;
     let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
     Ok(Surveyed { selected, selection, losses, plan })
 }

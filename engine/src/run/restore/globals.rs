@@ -113,7 +113,8 @@ fn is_outside(entry: &Entry) -> bool {
 }
 
 impl Made {
-    fn lose(&mut self, lost: impl Iterator<Item = Lost>, around: &Surroundings) {
+    /// Remembers and tells.
+    pub(super) fn lose(&mut self, lost: impl Iterator<Item = Lost>, around: &Surroundings) {
         for lost in lost {
             let Lost { class, name, reason } = lost.clone();
             around.news.tell(Event::Loss { class, name, reason });
