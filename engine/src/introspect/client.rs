@@ -131,7 +131,8 @@ impl<'a> Client<'a> {
     fn hand_over(&self, rows: &[Row], mut take: impl FnMut(&Row) -> Taken) -> Taken {
         rows.iter().try_for_each(|row| match (take(row), key(row)) {
             (Err(IntrospectError::Query(error)), Some(key)) if is_lack(&error) => {
-                self.leave_out(Damage::Row { key, reason: contradiction("a part of its definition is missing") });
+                let reason = contradiction("a part of its definition is missing");
+                self.leave_out(Damage::Row { key, reason, no_text: false });
                 Ok(())
             }
             (taken, _) => taken,
