@@ -82,13 +82,12 @@ impl fmt::Debug for Decryption {
     }
 }
 
-/// How a run seals its chunks. Clones share the compression contexts and the memory of pieces.
+/// How a run seals its chunks. Clones share the compression contexts.
 #[derive(Clone)]
 pub struct SealSpec {
     content_key: [u8; 32],
     encryption: Encryption,
     contexts: contexts::Contexts,
-    shelf: filling::Shelf,
 }
 
 impl SealSpec {
@@ -97,7 +96,7 @@ impl SealSpec {
         if !(1..=19).contains(&level) {
             return Err(SealError::Level(level));
         }
-        Ok(Self { content_key, encryption, contexts: contexts::Contexts::new(level), shelf: filling::Shelf::default() })
+        Ok(Self { content_key, encryption, contexts: contexts::Contexts::new(level) })
     }
 }
 

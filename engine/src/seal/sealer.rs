@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use age::stream::StreamWriter;
 use bytes::Bytes;
 
-use super::filling::{Filling, Shelf};
+use super::filling::Filling;
 use super::frames::Frames;
 use super::{Encryption, RowHasher, SealError, SealSpec, content_id};
 use crate::format::CopyFormat;
@@ -53,7 +53,7 @@ enum Layer {
 impl Sealer {
     /// A sealer before the first byte of a chunk.
     pub fn new(spec: &SealSpec, format: CopyFormat) -> Result<Self, SealError> {
-        let sink = Sink::on(spec.shelf.clone());
+        let sink = Sink::default();
         let layer = match &spec.encryption {
             Encryption::None => Layer::Plain(sink.clone()),
             Encryption::Recipient(recipient) => {
@@ -88,8 +88,7 @@ impl Sealer {
     pub fn cut_at(self, piece_size: usize) -> Self {
         let mut sink = self.sink.lock();
         // The age header may be in the tail already; it stays in front.
-        let next = sink.tail.next(piece_size.max(1));
-        let begun = std::mem::replace(&mut sink.tail, next).freeze();
+        let begun = std::mem::replace(&mut sink.tail, Filling::new(piece_size.max(1))).freeze();
         sink.append(&begun);
         drop(sink);
         self
@@ -149,7 +148,7 @@ impl Write for Layer {
 }
 
 /// Where sealed bytes land. Shared, because age's writer does not let go of what it writes to; never contended.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Sealed>>);
 
 /// Sealed bytes, cut as they come: one growing buffer would be copied as it grows and again when a piece is taken.
@@ -158,6 +157,17 @@ struct Sealed {
     tail: Filling,
     digest: blake3::Hasher,
     written: u64,
+}
+
+impl Default for Sealed {
+    fn default() -> Self {
+        Self {
+            pieces: VecDeque::new(),
+            tail: Filling::new(usize::try_from(PIECE_MAX).unwrap_or(usize::MAX)),
+            digest: blake3::Hasher::new(),
+            written: 0,
+        }
+    }
 }
 
 impl Sealed {
@@ -175,7 +185,7 @@ impl Sealed {
 
     /// Ends the piece that is being filled.
     fn cut(&mut self) -> Bytes {
-        let next = self.tail.next(self.tail.most());
+        let next = self.tail.next();
         std::mem::replace(&mut self.tail, next).freeze()
     }
 
@@ -185,15 +195,6 @@ impl Sealed {
 }
 
 impl Sink {
-    fn on(shelf: Shelf) -> Self {
-        Self(Arc::new(Mutex::new(Sealed {
-            pieces: VecDeque::new(),
-            tail: Filling::new(usize::try_from(PIECE_MAX).unwrap_or(usize::MAX), shelf),
-            digest: blake3::Hasher::new(),
-            written: 0,
-        })))
-    }
-
     fn lock(&self) -> MutexGuard<'_, Sealed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
