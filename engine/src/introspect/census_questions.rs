@@ -127,11 +127,11 @@ pub(super) fn standing(known: impl Fn(&str) -> bool) -> String {
                FROM pg_catalog.{catalog} o WHERE {of} GROUP BY 3"
         )
     };
-    let note = |catalog: &str| {
+    let note = |catalog: &str, made_by_users: &str| {
         format!(
             "SELECT '{catalog}' AS catalog, c.relname AS owner, o.objoid::int8 AS oid, count(*) AS rows, 0 AS given
                FROM pg_catalog.{catalog} o JOIN pg_catalog.pg_class c ON c.oid = o.classoid
-              WHERE o.objoid >= 16384 AND {} GROUP BY 2, 3",
+              WHERE ({made_by_users}) AND {} GROUP BY 2, 3",
             LIVING
         )
     };
@@ -144,8 +144,9 @@ pub(super) fn standing(known: impl Fn(&str) -> bool) -> String {
         "SELECT 'pg_largeobject_metadata' AS catalog, 'pg_largeobject' AS owner, 0::int8 AS oid, count(*) AS rows,
                 0 AS given FROM pg_catalog.pg_largeobject_metadata HAVING count(*) > 0"
             .to_owned(),
-        note("pg_description"),
-        note("pg_seclabel"),
+        note("pg_description", "o.objoid >= 16384"),
+        // `initdb` makes no labels; that of the schema public (2200) is carried.
+        note("pg_seclabel", "o.objoid <> 2200"),
     ];
     if known("pg_publication_namespace") {
         all.push(simple("pg_publication_namespace", "pg_publication", "pnpubid", "true"));

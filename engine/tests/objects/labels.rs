@@ -236,3 +236,19 @@ async fn labels_of_roles_tablespaces_and_databases_go_with_the_globals() {
     assert_eq!(bare.rows("postgres", made), [["2", "ts \"1", "0"].map(|text| Some(text.to_owned()))]);
     compare::assert_equal(&source.url(), &bare.url(source.name()), Scope::Data);
 }
+
+/// No statement of a dump speaks of what `initdb` made; what users hang on it is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_on_what_initdb_made_is_named_as_not_carried() {
+    let left = cluster(18);
+    let source = left.database("labels_system");
+    let provider = LABEL_PROVIDERS[0].replace('"', "\"\"");
+    source
+        .execute(&format!("SECURITY LABEL FOR \"{provider}\" ON FUNCTION pg_catalog.pg_ls_logdir() IS '{}'", TEXTS[0]));
+    let report = Place::plain().await.dump(&source.url(), &DumpOptions::default()).await.unwrap();
+    let named: Vec<String> = report.losses.iter().map(|loss| format!("{}: {}", loss.class, loss.name)).collect();
+    assert!(
+        matches!(&named[..], [one] if one.starts_with("security label: 1 of ") && one.contains("pg_ls_logdir")),
+        "{named:?}"
+    );
+}
