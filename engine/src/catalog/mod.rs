@@ -25,6 +25,7 @@ pub mod index;
 pub mod language;
 pub mod large_object;
 pub mod operator;
+pub mod permutation;
 pub mod planner_statistics;
 pub mod policy;
 pub mod publication;

@@ -13,6 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::draft::{Draft, Stage};
 use super::graph::{Breaks, Graph, Objects, Part};
 use super::{DdlError, Entry, EntryKind, Section, Toc};
+use crate::catalog::permutation::permute;
 use crate::catalog::{Body, Class, ObjectId};
 
 /// Where in the whole run a draft belongs.
@@ -54,21 +55,11 @@ pub(super) fn arrange(
         *need = place[*need as usize];
     }
     drop(place);
-    permute(order, &mut drafts, &mut needs);
+    permute(order, |a, b| {
+        drafts.swap(a, b);
+        needs.swap(a, b);
+    });
     Ok(Toc { entries: numbered(first, drafts, needs) })
-}
-
-/// Puts drafts and their needs in order. Each moves to its place once, and nothing is copied.
-fn permute(mut order: Vec<usize>, drafts: &mut [Draft], needs: &mut [Vec<u32>]) {
-    for position in 0..drafts.len() {
-        let mut from = order[position];
-        while from < position {
-            from = order[from];
-        }
-        order[position] = from;
-        drafts.swap(position, from);
-        needs.swap(position, from);
-    }
 }
 
 /// Drafts in order to entries, from the last to the first: what a draft took is given back on the way.

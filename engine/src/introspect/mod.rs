@@ -50,6 +50,7 @@ pub mod view;
 use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 use rustc_hash::FxHashMap;
 
+use crate::catalog::permutation::permute;
 use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
 use crate::ids::Oid;
 
@@ -163,16 +164,7 @@ fn classes<'a>(
 
 /// Puts objects in an order that the same schema always gives: class, schema, name, arguments, parent's name.
 fn sort(objects: &mut [Object]) {
-    let mut order = in_order(objects);
-    // Objects are large and many: each moves to its place once, and nothing is copied.
-    for position in 0..objects.len() {
-        let mut from = order[position];
-        while from < position {
-            from = order[from];
-        }
-        order[position] = from;
-        objects.swap(position, from);
-    }
+    permute(in_order(objects), |a, b| objects.swap(a, b));
 }
 
 /// Positions of the objects in that order.
