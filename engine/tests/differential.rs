@@ -64,7 +64,9 @@ async fn differences(name: &str, sql: &str, major: u32) -> Vec<String> {
     let again = write(&read(&target).await, major);
     wrong.extend(one_sided("script lost", &script::script(&toc), &script::script(&again)));
     wrong.extend(one_sided("script new", &script::script(&again), &script::script(&toc)));
-    wrong.extend(dropped(&toc, &target).await);
+    if major == 18 {
+        wrong.extend(dropped(&toc, &target).await);
+    }
     for older in 14..=18 {
         wrong.extend(same_entries(&toc, &write(&catalog, older), older));
     }

@@ -188,7 +188,8 @@ async fn a_body_that_does_not_compile_on_the_target_is_named_with_its_statement_
     let strict = RestoreOptions { exit_on_error: true, ..two_lanes() };
     let error = depot.restore_as(&target.url(), &strict, &Surroundings::quiet()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Target);
-    assert!(told(&error).contains("FUNCTION public.newer()"), "{}", told(&error));
+    let named = "FUNCTION public.newer() (CREATE FUNCTION public.newer()";
+    assert!(told(&error).contains(named), "{}", told(&error));
     assert!(error.advice().is_some_and(|hint| hint.contains("does not compile")), "{}", told(&error));
 }
 
