@@ -1,117 +1,144 @@
 //! Whole dumps, restores and copies beside `pg_dump`, `pg_restore` and `pgcopydb`, in one run on one server: `make bench`.
 //!
 //! Every contender runs in turn, round after round, and medians are compared, so that a noisy machine is noisy for all.
-//! Results are ratios; nothing here asserts a time.
+//! Results are ratios beside the goals they have; nothing here asserts a time.
 
-mod contenders;
 mod copying;
 mod ddl;
+mod dumping;
+mod floor;
+mod goals;
+mod ground;
+mod growing;
 mod link;
+mod many;
 mod measure;
+mod memory;
+mod repository;
+mod restoring;
+mod settings;
+mod storing;
 mod table;
+mod turns;
 
-use std::path::PathBuf;
+use std::time::Instant;
 
-use pgfreight_fixtures::postgres::{Cluster, Options};
-use pgfreight_fixtures::{regression, schemas};
+use pgfreight_fixtures::postgres::Database;
+use pgfreight_fixtures::{schemas, tools};
 
-use contenders::{Arena, Filler};
-use copying::Copying;
-use ddl::Ddl;
-use link::Link;
-use table::Table;
+use goals::Board;
+use ground::{Filled, Filler, Ground};
+use memory::Peaks;
+use settings::Settings;
 
-/// What to run; all from the environment, so that `make bench` needs no argument parser.
-struct Settings {
-    major: u32,
-    rounds: usize,
-    scale: f64,
-    lanes: usize,
-    program: PathBuf,
+/// A database of rows, and the keys of its goals.
+struct Rows {
+    label: &'static str,
+    filler: Filler,
+    dump: dumping::Keys,
+    store: Option<&'static str>,
+    restore: restoring::Keys,
+    copy: &'static str,
+    far: bool,
 }
 
-fn setting(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+const ROWS: [Rows; 2] = [
+    Rows {
+        label: "balanced tables",
+        filler: schemas::tpch_like,
+        dump: dumping::Keys {
+            wall: "dump balanced",
+            server: "server balanced",
+            client: "client balanced",
+            piped: Some("piped balanced"),
+        },
+        store: Some("store"),
+        restore: restoring::Keys { whole: "restore balanced", rows: "rows balanced" },
+        copy: "copy balanced",
+        far: true,
+    },
+    Rows {
+        label: "one big table",
+        filler: big_table,
+        dump: dumping::Keys { wall: "dump big", server: "server big", client: "client big", piped: None },
+        store: None,
+        restore: restoring::Keys { whole: "restore big", rows: "rows big" },
+        copy: "copy big",
+        far: false,
+    },
+];
+
+/// The skewed database, its big table with four indexes.
+fn big_table(database: &Database<'_>, scale: f64) {
+    schemas::skewed(database, scale);
+    database.execute("CREATE INDEX big_at ON big (at); CREATE INDEX big_token ON big (token)");
 }
 
 fn main() {
-    let settings = Settings {
-        major: setting("BENCH_MAJOR", "18").parse().expect("BENCH_MAJOR is a number"),
-        rounds: setting("BENCH_ROUNDS", "3").parse().expect("BENCH_ROUNDS is a number"),
-        scale: setting("BENCH_SCALE", "1").parse().expect("BENCH_SCALE is a number"),
-        lanes: setting("BENCH_LANES", "2").parse().expect("BENCH_LANES is a number"),
-        program: setting("PGFREIGHT", "target/release/pgfreight").into(),
-    };
-    assert!(settings.program.exists(), "{} is missing: cargo build --release", settings.program.display());
-    let lines =
-        ["shared_buffers = 512MB", "max_wal_size = 8GB", "checkpoint_timeout = 30min", "maintenance_work_mem = 256MB"];
-    let options = Options { settings: lines.map(str::to_owned).to_vec(), ..Options::default() };
-    let cluster = Cluster::start(settings.major, &options);
+    let run = Instant::now();
+    let ground = Ground::start(Settings::read());
+    describe(&ground);
+    let mut board = Board::default();
+    let mut peaks = Peaks::default();
+    for rows in &ROWS {
+        run_rows(&ground, rows, &mut peaks, &mut board);
+    }
+    part(&ground, "memory", || {
+        peaks.add_huge_value(&ground);
+        peaks.note(&mut board);
+    });
+    part(&ground, "many", || many::run(&ground, &mut board));
+    part(&ground, "growth", || growing::run(&ground, &mut board));
+    if ground.settings.asks_for("schemas") {
+        part(&ground, "schemas", || ddl::run(&ground));
+    }
+    println!("\n## Goals");
+    board.print();
+    println!("\nThe whole run took {:.1} minutes.", run.elapsed().as_secs_f64() / 60.0);
+}
+
+/// All works on one database of rows; it is filled when one of them is wanted.
+fn run_rows(ground: &Ground, rows: &Rows, peaks: &mut Peaks, board: &mut Board) {
+    const WORKS: [&str; 6] = ["dump", "store", "restore", "copy", "memory", "links"];
+    if !WORKS.iter().any(|work| ground.settings.wants(work)) {
+        return;
+    }
+    let filled = &Filled::fill(ground, rows.label, rows.filler);
+    part(ground, "dump", || dumping::run(filled, &rows.dump, board));
+    if let Some(key) = rows.store {
+        part(ground, "store", || storing::run(filled, key, board));
+    }
+    part(ground, "restore", || restoring::run(filled, &rows.restore, board));
+    part(ground, "copy", || copying::run(filled, rows.copy, board));
+    part(ground, "memory", || peaks.add(filled));
+    if rows.far {
+        part(ground, "links", || link::run(filled, board));
+    }
+}
+
+/// Runs a work if it is wanted, and says how long it took.
+fn part(ground: &Ground, name: &str, work: impl FnOnce()) {
+    if ground.settings.wants(name) {
+        let began = Instant::now();
+        work();
+        println!("\n({name}: {:.0} s)", began.elapsed().as_secs_f64());
+    }
+}
+
+/// The machine and the programs, for whoever reads the figures later.
+fn describe(ground: &Ground) {
+    let settings = &ground.settings;
     println!(
-        "PostgreSQL {}, {} lanes, {} rounds, scale {}, {} cores",
-        settings.major,
+        "PostgreSQL {}, {} lanes, {} rounds (medians), scale {}, {} cores",
+        ground.cluster.rows("postgres", "SHOW server_version")[0][0].as_deref().unwrap_or("?"),
         settings.lanes,
         settings.rounds,
         settings.scale,
         std::thread::available_parallelism().map_or(1, usize::from)
     );
-    let works: [(&str, Filler); 2] =
-        [("balanced tables (TPC-H-like)", schemas::tpch_like), ("one big skewed table", schemas::skewed)];
-    let only = setting("BENCH_ONLY", "");
-    let wanted = |work: &str| only.is_empty() || only == work;
-    for (name, filler) in works.into_iter().filter(|_| wanted("rows")) {
-        let arena = Arena::fill(&cluster, &settings, filler);
-        println!("\n{name}: {} MiB in the server", arena.megabytes());
-        let (dumps, restores) = arena.run();
-        Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
-        Table::new("restore", "pg_restore").print(&restores);
-    }
-    for (name, filler) in MANY.into_iter().filter(|_| wanted("many")) {
-        let arena = Arena::fill(&cluster, &settings, filler);
-        println!("\n{name}: {} MiB in the server", arena.megabytes());
-        let (dumps, restores) = arena.run_small();
-        Table::new("dump", "pg_dump -Fd zstd:1").print(&dumps);
-        Table::new("restore", "pg_restore").print(&restores);
-    }
-    for (name, filler) in works.into_iter().filter(|_| wanted("copy")) {
-        let copying = Copying::fill(&cluster, &settings, filler);
-        println!("\n{name}: {} MiB in the server", copying.megabytes());
-        copying.run();
-    }
-    if wanted("links") {
-        let database = cluster.database("far");
-        schemas::tpch_like(&database, settings.scale / 2.0);
-        database.execute("VACUUM (FREEZE, ANALYZE)");
-        Link::new(&cluster, &settings, &database).run();
-    }
-    if wanted("schemas") {
-        schemas_alone(&cluster, &settings);
-    }
-}
-
-/// Works whose cost is their number, whatever the scale.
-const MANY: [(&str, Filler); 2] = [
-    ("10,000 small tables", |database, _| ddl::many_tables(database, 10_000, 5)),
-    ("10,000 large objects", |database, _| {
-        database.execute(
-            "SELECT count(lo_from_bytea(0, convert_to(repeat(n::text, 200), 'UTF8'))) FROM generate_series(1, 10000) n",
-        );
-    }),
-];
-
-/// Schemas without rows: many tables, and the one that PostgreSQL's own regression suite leaves.
-fn schemas_alone(cluster: &Cluster, settings: &Settings) {
-    let many = cluster.database("many_tables");
-    ddl::many_tables(&many, 10_000, 0);
-    println!("\n10,000 tables");
-    Ddl::new(cluster, settings, many.name()).run();
-    drop(many);
-    if regression::is_here() {
-        let lines = ["max_locks_per_transaction = 256", "max_prepared_transactions = 10"].map(str::to_owned);
-        let cluster = Cluster::start(regression::MAJOR, &Options { settings: lines.to_vec(), ..Options::default() });
-        let folder = tempfile::tempdir().expect("a folder");
-        regression::run(&cluster, folder.path());
-        println!("\nthe regression suite's database, PostgreSQL {}", regression::MAJOR);
-        Ddl::new(&cluster, settings, regression::DATABASE).run();
+    let programs = [tools::pg_dump(settings.major), tools::age()];
+    for mut program in programs {
+        let output = program.arg("--version").output().expect("it is installed");
+        println!("{}: {}", program.get_program().to_string_lossy(), String::from_utf8_lossy(&output.stdout).trim());
     }
 }

@@ -1,0 +1,90 @@
+//! What a dump costs as there is more to dump: sixteen tables of one size, of which one, two, four, eight and all are dumped.
+
+use pgfreight_fixtures::postgres::Database;
+
+use super::goals::Board;
+use super::ground::{Filled, Ground};
+use super::measure::Cost;
+use super::turns::{Contender, Costs, Ratio, take};
+
+/// How many tables are dumped. Each holds about as much COPY text as the scale says.
+const STEPS: [(&str, u32); 5] = [("1", 1), ("2", 2), ("4", 4), ("8", 8), ("16", 16)];
+
+/// Rounds: the last steps are as long as many rounds of the first.
+const ROUNDS: usize = 2;
+
+/// Rows of a gigabyte of COPY text.
+const ROWS: f64 = 8_900_000.0;
+
+/// Runs and prints it.
+pub fn run(ground: &Ground, board: &mut Board) {
+    let filled = Filled::fill(ground, "sixteen tables of one size", fill);
+    let filled = &filled;
+    let contenders = STEPS.map(|(name, tables)| Contender::new(name, move || dump(filled, tables)));
+    let costs = take(ground.settings.rounds.min(ROUNDS), &contenders);
+    print(&costs, filled.ground.settings.scale);
+    board.note("growth wall", worst(&costs, |cost| cost.wall, true));
+    board.note("growth cpu", worst(&costs, |cost| cost.client_cpu + cost.server_cpu, true));
+    board.note("growth peak", worst(&costs, |cost| cost.peak_mib, false));
+}
+
+/// Different rows in every table, or their chunks would be stored once. Unlogged, so that 8 GB are not written twice.
+fn fill(database: &Database<'_>, scale: f64) {
+    let rows = (ROWS * scale) as u64;
+    for (_, last) in STEPS {
+        let first = last / 2 + 1;
+        for table in first..=last {
+            database.execute(&format!(
+                "CREATE UNLOGGED TABLE grown_{table:02} AS
+                 SELECT {rows} * {table}::bigint + n AS id, (h & 1048575)::integer AS account,
+                        ((h >> 8 & 16777215) / 100.0)::numeric(15,2) AS amount,
+                        date '1992-01-01' + (h >> 20 & 2047)::integer AS day,
+                        left(md5((h >> 12)::text), 8 + (h & 15)::integer) AS word,
+                        (ARRAY['DELIVER IN PERSON', 'COLLECT COD', 'NONE', 'TAKE BACK RETURN'])[1 + (h >> 50 & 3)]
+                            || ', carefully final deposits sleep ' || (h >> 30 & 65535) AS note
+                 FROM (SELECT n, hashint8extended(n, {table}) AS h FROM generate_series(1, {rows}) AS n) AS s"
+            ));
+        }
+    }
+}
+
+fn dump(filled: &Filled<'_>, tables: u32) -> Cost {
+    let repository = filled.local("repository");
+    repository.fresh();
+    let mut dump = repository.dump(&filled.database.url(), &filled.ground.settings.jobs());
+    for table in 1..=tables {
+        dump.args(["-t", &format!("public.grown_{table:02}")]);
+    }
+    let mut cost = filled.ground.alone(dump);
+    cost.stored = super::measure::bytes(&filled.path("repository"));
+    cost
+}
+
+fn print(costs: &Costs, scale: f64) {
+    println!(
+        "\n| dump of about so many GB | wall s | s per GB | client CPU s per GB | server CPU s per GB | peak MiB | stored MiB |"
+    );
+    println!("|--:|--:|--:|--:|--:|--:|--:|");
+    for (name, tables) in STEPS {
+        let gigabytes = f64::from(tables) * scale;
+        let of = |of: fn(&Cost) -> f64| costs.median(name, of).unwrap_or(f64::NAN);
+        let wall = of(|cost| cost.wall);
+        println!(
+            "| {gigabytes} | {wall:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.1} |",
+            wall / gigabytes,
+            of(|cost| cost.client_cpu) / gigabytes,
+            of(|cost| cost.server_cpu) / gigabytes,
+            of(|cost| cost.peak_mib),
+            of(|cost| cost.stored as f64) / f64::from(1 << 20),
+        );
+    }
+}
+
+/// The step that is dearest, to the middle of all steps; per table where the figure is to grow with their number.
+fn worst(costs: &Costs, of: impl Fn(&Cost) -> f64, grows: bool) -> Option<Ratio> {
+    let share = |(name, tables)| Some(costs.median(name, &of)? / if grows { f64::from(tables) } else { 1.0 });
+    let steps = STEPS.into_iter().map(share).collect::<Option<Vec<f64>>>()?;
+    let middle = super::turns::median(steps.clone())?;
+    let single: Vec<f64> = steps.iter().map(|step| step / middle).collect();
+    Some(Ratio::over(single.iter().copied().fold(f64::NEG_INFINITY, f64::max), &single))
+}
