@@ -36,6 +36,8 @@ fn main() -> ExitCode {
 }
 
 async fn upload(bucket: &str, name: &str) -> Result<(), Failure> {
+    // The HTTP client wants to know whose cryptography it would use; only a second call could fail.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let store = AmazonS3Builder::from_env().with_url(bucket).build()?;
     let mut parts = WriteMultipart::new_with_chunk_size(store.put_multipart(&Path::from(name)).await?, PART);
     // Reading blocks this thread only: parts are sent by the runtime's own.
