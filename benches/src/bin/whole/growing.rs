@@ -23,9 +23,9 @@ pub fn run(ground: &Ground, board: &mut Board) {
     let contenders = STEPS.map(|(name, tables)| Contender::new(name, move || dump(filled, tables)));
     let costs = take(ground.settings.rounds.min(ROUNDS), &contenders);
     print(&costs, filled.ground.settings.scale);
-    board.note("growth wall", worst(&costs, |cost| cost.wall, true));
-    board.note("growth cpu", worst(&costs, |cost| cost.client_cpu + cost.server_cpu, true));
-    board.note("growth peak", worst(&costs, |cost| cost.peak_mib, false));
+    board.note("growth wall", from_line(&costs, |cost| cost.wall));
+    board.note("growth cpu", from_line(&costs, |cost| cost.client_cpu + cost.server_cpu));
+    board.note("growth peak", peaks(&costs));
 }
 
 /// Different rows in every table, or their chunks would be stored once. Unlogged, so that 8 GB are not written twice.
@@ -80,11 +80,52 @@ fn print(costs: &Costs, scale: f64) {
     }
 }
 
-/// The step that is dearest, to the middle of all steps; per table where the figure is to grow with their number.
-fn worst(costs: &Costs, of: impl Fn(&Cost) -> f64, grows: bool) -> Option<Ratio> {
-    let share = |(name, tables)| Some(costs.median(name, &of)? / if grows { f64::from(tables) } else { 1.0 });
-    let steps = STEPS.into_iter().map(share).collect::<Option<Vec<f64>>>()?;
-    let middle = super::turns::median(steps.clone())?;
-    let single: Vec<f64> = steps.iter().map(|step| step / middle).collect();
-    Some(Ratio::over(single.iter().copied().fold(f64::NEG_INFINITY, f64::max), &single))
+/// How far the step that is farthest from the best line is from it: 1.05 is five in a hundred, to either side.
+fn from_line(costs: &Costs, of: impl Fn(&Cost) -> f64) -> Option<Ratio> {
+    let point = |(name, tables)| Some((f64::from(tables), costs.median(name, &of)?));
+    let points = STEPS.into_iter().map(point).collect::<Option<Vec<(f64, f64)>>>()?;
+    let line = Line::through(&points);
+    let off: Vec<f64> = points.iter().map(|(x, y)| 1.0 + (y / line.at(*x) - 1.0).abs()).collect();
+    Some(Ratio::over(off.iter().copied().fold(f64::NEG_INFINITY, f64::max), &off))
+}
+
+/// What the largest step takes beside the one in the middle: a dump that is too small to fill its buffers takes less.
+fn peaks(costs: &Costs) -> Option<Ratio> {
+    let peak = |(name, _)| costs.median(name, |cost| cost.peak_mib);
+    let peaks = STEPS.into_iter().map(peak).collect::<Option<Vec<f64>>>()?;
+    let middle = peaks[STEPS.len() / 2];
+    let single: Vec<f64> = peaks.iter().map(|peak| peak / middle).collect();
+    Some(Ratio::over(*single.last()?, &single))
+}
+
+/// What is paid once, and what for every table.
+struct Line {
+    once: f64,
+    each: f64,
+}
+
+impl Line {
+    /// The line from which the points' relative distances, squared, are least.
+    fn through(points: &[(f64, f64)]) -> Self {
+        let sum = |of: fn(f64, f64) -> f64| points.iter().map(|(x, y)| of(*x, *y) / (y * y)).sum::<f64>();
+        let (ones, xs, ys) = (sum(|_, _| 1.0), sum(|x, _| x), sum(|_, y| y));
+        let (squares, products) = (sum(|x, _| x * x), sum(|x, y| x * y));
+        let each = (ones * products - xs * ys) / (ones * squares - xs * xs);
+        Self { once: (ys - each * xs) / ones, each }
+    }
+
+    fn at(&self, x: f64) -> f64 {
+        self.once + self.each * x
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_goes_through_points_that_lie_on_one() {
+        let line = Line::through(&[(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)]);
+        assert!((line.once - 3.0).abs() < 1e-9 && (line.each - 2.0).abs() < 1e-9);
+    }
 }

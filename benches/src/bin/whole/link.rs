@@ -22,6 +22,13 @@ const CONNECTION: u64 = 5 << 20;
 /// Lanes to the far database.
 const LANES: [(&str, u32); 5] = [("1", 1), ("2", 2), ("4", 4), ("8", 8), ("16", 16)];
 
+/// Kilobytes of a chunk, for each gigabyte of the scale: with so small ones the database is like one sixteen times as large
+/// with the usual ones, and there are enough of them for sixteen lanes.
+const CHUNK: f64 = 8192.0;
+
+/// Kilobytes of the smallest chunk there is.
+const SMALLEST_CHUNK: f64 = 1024.0;
+
 /// The same database without a link, with as many lanes as the others have: what fills any link.
 const NEAR: &str = "near";
 
@@ -103,7 +110,10 @@ fn dump_from_afar(filled: &Filled<'_>, lanes: &str, far: bool) -> Cost {
     }
     let repository = filled.local("far");
     repository.fresh();
-    let cost = filled.ground.alone(repository.dump(&proxy.url(&url), lanes));
+    let mut dump = repository.dump(&proxy.url(&url), lanes);
+    let chunk = (CHUNK * filled.ground.settings.scale).max(SMALLEST_CHUNK);
+    dump.args(["--chunk-size", &format!("{chunk:.0}KiB")]);
+    let cost = filled.ground.alone(dump);
     Cost { stored: proxy.bytes_to_client(), ..cost }
 }
 

@@ -21,6 +21,7 @@ mod storing;
 mod table;
 mod turns;
 
+use std::path::Path;
 use std::time::Instant;
 
 use pgfreight_fixtures::postgres::Database;
@@ -129,16 +130,29 @@ fn part(ground: &Ground, name: &str, work: impl FnOnce()) {
 fn describe(ground: &Ground) {
     let settings = &ground.settings;
     println!(
-        "PostgreSQL {}, {} lanes, {} rounds (medians), scale {}, {} cores",
+        "PostgreSQL {}, {} lanes, {} rounds (medians), scale {}",
         ground.cluster.rows("postgres", "SHOW server_version")[0][0].as_deref().unwrap_or("?"),
         settings.lanes,
         settings.rounds,
         settings.scale,
-        std::thread::available_parallelism().map_or(1, usize::from)
     );
-    let programs = [tools::pg_dump(settings.major), tools::age()];
-    for mut program in programs {
+    println!(
+        "{} cores ({}), {} of memory",
+        std::thread::available_parallelism().map_or(1, usize::from),
+        fact("/proc/cpuinfo", "model name"),
+        fact("/proc/meminfo", "MemTotal")
+    );
+    for mut program in [tools::pg_dump(settings.major), tools::age()] {
+        let name = program.get_program().to_owned();
+        let name = Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let output = program.arg("--version").output().expect("it is installed");
-        println!("{}: {}", program.get_program().to_string_lossy(), String::from_utf8_lossy(&output.stdout).trim());
+        println!("{name}: {}", String::from_utf8_lossy(&output.stdout).trim());
     }
+}
+
+/// A line's value in a file of the kernel's.
+fn fact(file: &str, name: &str) -> String {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.split_once(':'));
+    line.map_or("unknown", |(_, value)| value.trim()).to_owned()
 }
