@@ -4,8 +4,8 @@
 # Nothing else should run on the machine meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ "${PURE:-0}" = 0 ] || cargo bench --quiet -p pgfreight-benches --bench pure --bench framing
-# One selection of packages for all: another would build the dependencies a second time.
+[ "${PURE:-0}" = 0 ] || cargo bench --quiet --workspace --bench pure --bench framing
+# The whole workspace both times: another selection of packages would build the dependencies a second time.
 cargo build --release --quiet --workspace
 target="${CARGO_TARGET_DIR:-target}"
 PGFREIGHT="$target/release/pgfreight" exec "$target/release/whole"

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use pgfreight_fixtures::postgres::{Cluster, Database, Options};
 use pgfreight_fixtures::tools;
@@ -81,13 +82,15 @@ impl<'a> Filled<'a> {
 
     /// The same with another measure of how much than the run's scale.
     pub fn fill_with(ground: &'a Ground, label: &'static str, filler: Filler, much: f64) -> Self {
+        let began = Instant::now();
         let database = ground.cluster.database("bench");
         filler(&database, much);
         database.execute("VACUUM (FREEZE, ANALYZE)");
         database.execute("CHECKPOINT");
         println!(
-            "\n## {label}\n\n{} MiB in the server",
-            database.value("SELECT pg_database_size(current_database()) / 1048576")
+            "\n## {label}\n\n{} MiB in the server (filled in {:.0} s)",
+            database.value("SELECT pg_database_size(current_database()) / 1048576"),
+            began.elapsed().as_secs_f64()
         );
         let folder = tempfile::tempdir().expect("a folder");
         let keys = Keys::make(folder.path());

@@ -21,7 +21,9 @@ mod storing;
 mod table;
 mod turns;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use pgfreight_fixtures::postgres::Database;
@@ -75,54 +77,81 @@ fn big_table(database: &Database<'_>, scale: f64) {
     database.execute("CREATE INDEX big_at ON big (at); CREATE INDEX big_token ON big (token)");
 }
 
-fn main() {
+fn main() -> ExitCode {
     let run = Instant::now();
     let ground = Ground::start(Settings::read());
     describe(&ground);
     let mut board = Board::default();
     let mut peaks = Peaks::default();
+    let mut parts = Parts::of(&ground.settings);
     for rows in &ROWS {
-        run_rows(&ground, rows, &mut peaks, &mut board);
+        run_rows(&ground, rows, &mut parts, &mut peaks, &mut board);
     }
-    part(&ground, "memory", || {
+    parts.run("memory", || {
         peaks.add_huge_value(&ground);
         peaks.note(&mut board);
     });
-    part(&ground, "many", || many::run(&ground, &mut board));
-    part(&ground, "growth", || growing::run(&ground, &mut board));
+    parts.run("many", || many::run(&ground, &mut board));
+    parts.run("growth", || growing::run(&ground, &mut board));
     if ground.settings.asks_for("schemas") {
-        part(&ground, "schemas", || ddl::run(&ground));
+        parts.run("schemas", || ddl::run(&ground));
     }
     println!("\n## Goals");
     board.print();
     println!("\nThe whole run took {:.1} minutes.", run.elapsed().as_secs_f64() / 60.0);
+    parts.end()
 }
 
 /// All works on one database of rows; it is filled when one of them is wanted.
-fn run_rows(ground: &Ground, rows: &Rows, peaks: &mut Peaks, board: &mut Board) {
-    const WORKS: [&str; 6] = ["dump", "store", "restore", "copy", "memory", "links"];
-    if !WORKS.iter().any(|work| ground.settings.wants(work)) {
+fn run_rows(ground: &Ground, rows: &Rows, parts: &mut Parts<'_>, peaks: &mut Peaks, board: &mut Board) {
+    let works = ["dump", "restore", "copy", "memory"].into_iter();
+    let works = works.chain(rows.store.map(|_| "store")).chain(rows.far.then_some("links"));
+    if !works.into_iter().any(|work| ground.settings.wants(work)) {
         return;
     }
     let filled = &Filled::fill(ground, rows.label, rows.filler);
-    part(ground, "dump", || dumping::run(filled, &rows.dump, board));
+    parts.run("dump", || dumping::run(filled, &rows.dump, board));
     if let Some(key) = rows.store {
-        part(ground, "store", || storing::run(filled, key, board));
+        parts.run("store", || storing::run(filled, key, board));
     }
-    part(ground, "restore", || restoring::run(filled, &rows.restore, board));
-    part(ground, "copy", || copying::run(filled, rows.copy, board));
-    part(ground, "memory", || peaks.add(filled));
+    parts.run("restore", || restoring::run(filled, &rows.restore, board));
+    parts.run("copy", || copying::run(filled, rows.copy, board));
+    parts.run("memory", || peaks.add(filled));
     if rows.far {
-        part(ground, "links", || link::run(filled, board));
+        parts.run("links", || link::run(filled, board));
     }
 }
 
-/// Runs a work if it is wanted, and says how long it took.
-fn part(ground: &Ground, name: &str, work: impl FnOnce()) {
-    if ground.settings.wants(name) {
+/// The parts of a run. One that fails has said why, and the others go on: they take long.
+struct Parts<'a> {
+    settings: &'a Settings,
+    failed: Vec<&'static str>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(settings: &'a Settings) -> Self {
+        Self { settings, failed: Vec::new() }
+    }
+
+    /// Runs a part if it is wanted, and says how long it took.
+    fn run(&mut self, name: &'static str, work: impl FnOnce()) {
+        if !self.settings.wants(name) {
+            return;
+        }
         let began = Instant::now();
-        work();
+        // What a failed part leaves half done is its own: figures are noted behind its last round.
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            self.failed.push(name);
+        }
         println!("\n({name}: {:.0} s)", began.elapsed().as_secs_f64());
+    }
+
+    fn end(self) -> ExitCode {
+        if self.failed.is_empty() {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("failed: {}", self.failed.join(", "));
+        ExitCode::FAILURE
     }
 }
 
