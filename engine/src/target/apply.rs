@@ -375,7 +375,7 @@ pub async fn undo(lane: &mut Lane, entry: &Prepared, steps: &TwoSteps) -> Result
     let sql = format!("BEGIN; {}; COMMIT", progress::entry_undone(entry.id, &steps.undo));
     match lane.execute(&sql).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(entry.failed(rollback(lane, error).await?)),
+        Err(error) => Err(entry.failed(Some(&steps.undo), rollback(lane, error).await?)),
     }
 }
 
