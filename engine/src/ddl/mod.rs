@@ -49,6 +49,7 @@ pub mod table;
 pub mod text_search;
 pub mod transform;
 pub mod trigger;
+pub mod two_steps;
 pub mod typ;
 pub mod view;
 mod write;

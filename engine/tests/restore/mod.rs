@@ -5,6 +5,7 @@ mod globals;
 mod needs;
 mod options;
 mod resume;
+mod two_steps;
 
 use pgfreight_engine::connect::{ConnectArgs, ConnectOptions, Environment, resolve};
 use pgfreight_engine::format::descriptor::Descriptor;

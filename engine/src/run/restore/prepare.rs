@@ -394,6 +394,7 @@ impl Prepared {
             occupied: self.occupied,
             read_back: ReadBack::default(),
             second_try: SecondTry::default(),
+            begun: Mutex::new(done.begun.iter().map(|id| (*id, 0)).collect()),
             unread: AtomicU64::new(0),
             applied: AtomicU64::new(0),
             done,
