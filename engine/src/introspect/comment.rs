@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 use tokio_postgres::Row;
 
+use super::heads::joined_by_hand;
 use super::rows::each;
 use super::{Client, Features, IntrospectError};
 use crate::catalog::typ::Type;
@@ -43,8 +44,11 @@ const USER_MADE: &str =
 /// Reads all comments and labels.
 pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Notes, IntrospectError> {
     let mut notes = Notes::default();
-    let comments = query("pg_description", "NULL::text AS provider, d.description AS text", SAID_BY_EXTENSION);
-    let labels = query("pg_seclabel", "d.provider, d.label AS text", SAID_BY_EXTENSION);
+    // Who adds a table to an extension by hand speaks for himself.
+    let by_extension =
+        format!("({SAID_BY_EXTENSION} AND NOT (c.relname = 'pg_class' AND {}))", joined_by_hand("d.objoid"));
+    let comments = query("pg_description", "NULL::text AS provider, d.description AS text", &by_extension);
+    let labels = query("pg_seclabel", "d.provider, d.label AS text", &by_extension);
     let shared = query("pg_seclabel", "d.provider, d.label AS text", "false");
     let shared = shared.replace("pg_catalog.pg_seclabel d", SHARED_LABELS);
     for question in [comments, labels, shared] {

@@ -183,9 +183,9 @@ const BEYOND_PG_DUMP: &str = "
     ALTER OPERATOR FAMILY integer_ops USING btree ADD OPERATOR 3 === (text, int), FUNCTION 1 (text, int) order_of(text, int);
     CREATE OPERATOR !=== (FUNCTION = same, LEFTARG = text, RIGHTARG = int, NEGATOR = <<==>>);
     DROP OPERATOR !=== (text, int);
-    CREATE TABLE joined (a int PRIMARY KEY); INSERT INTO joined VALUES (1), (2); GRANT SELECT ON joined TO pg_monitor;
+    CREATE TABLE joined (a int PRIMARY KEY); INSERT INTO joined VALUES (1), (2);
     ALTER EXTENSION hstore ADD TABLE joined;
-    GRANT INSERT (a) ON joined TO pg_monitor";
+    GRANT SELECT ON joined TO pg_monitor; GRANT INSERT (a) ON joined TO pg_monitor";
 
 const BEYOND_PG_DUMP_STATE: &str = "
     SELECT obj_description('akeys(hstore)'::regprocedure, 'pg_proc')

@@ -414,8 +414,7 @@ fn functions_whose_defaults_call_each_other_begin_with_a_stub_without_them() {
     let objects = vec![with_default(20, "f", "g"), with_default(21, "g", "f"), with_default(22, "h", "h")];
     let (f, g, h) = (objects[0].id, objects[1].id, objects[2].id);
     let toc = toc(objects, vec![needs(f, g), needs(g, f), needs(h, h)]);
-    let creates: Vec<&str> =
-        toc.entries.iter().filter_map(|entry| Some(entry.create.first()?.lines().next()?)).collect();
+    let creates: Vec<&str> = toc.entries.iter().filter_map(|entry| entry.create.first()?.lines().next()).collect();
     let expected = [
         "CREATE FUNCTION s.f(a integer) RETURNS integer",
         "CREATE FUNCTION s.g(a integer DEFAULT s.f(1)) RETURNS integer",
