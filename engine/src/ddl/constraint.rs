@@ -231,6 +231,9 @@ fn with_index(mut draft: Draft, table: &Object, id: ObjectId, cx: &Context<'_>) 
     {
         draft.tablespace.clone_from(&body.tablespace);
         draft.create.extend(index::marks(found, body, table));
+        if body.attached_to.is_some() {
+            draft.drop = None; // it goes with what it is attached to
+        }
     }
     draft
 }

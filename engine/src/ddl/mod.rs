@@ -16,7 +16,6 @@ pub mod database;
 pub mod default_acl;
 pub mod difference;
 pub mod draft;
-mod error;
 pub mod event_trigger;
 pub mod extension;
 pub mod foreign;
@@ -60,7 +59,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use draft::{Context, Draft, Stage};
-pub use error::DdlError;
 pub use index::INVALID_INDEX;
 pub use write::write;
 

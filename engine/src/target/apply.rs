@@ -243,13 +243,17 @@ impl Prepared {
         self.statements.iter().for_each(|statement| push(sql, &statement.sql));
     }
 
-    fn failed(&self, error: Error) -> Error {
+    /// The error that ends the run, with the statement where it is known.
+    fn failed(&self, sql: Option<&str>, error: Error) -> Error {
         let what = format!("{} {}", self.class, self.name);
         let hint = connect::server_error(&error).map(|server| advice(&server.code, &self.class));
         let error = match self.secret {
             // The server may quote the statement, and the statement holds a password.
             true => Error::new(Kind::Target, format!("{what}: the server refused it")),
-            false => error.context(what),
+            false => match sql {
+                Some(sql) => error.context(format!("{what} ({})", head(sql))),
+                None => error.context(what),
+            },
         };
         match hint {
             Some(hint) => error.hint(hint),
@@ -273,7 +277,7 @@ impl Prepared {
     pub fn forgive(&self, lane: &Lane, sql: &str, error: Error, rules: Rules) -> Result<Lost> {
         match connect::server_error(&error).filter(|_| lane.is_usable()) {
             None => Err(error),
-            Some(server) if rules.exit_on_error || ends_the_run(&server.code) => Err(self.failed(error)),
+            Some(server) if rules.exit_on_error || ends_the_run(&server.code) => Err(self.failed(Some(sql), error)),
             Some(server) => Ok(self.lost_by(sql, server)),
         }
     }
@@ -358,7 +362,7 @@ pub async fn run_whole(lane: &mut Lane, entry: &Prepared, how: WrittenDown) -> R
         return Err(copy_progress::superseded(error));
     }
     match connect::sqlstate(&error).is_some_and(ends_the_run) {
-        true => Err(entry.failed(error)),
+        true => Err(entry.failed(None, error)),
         false => Ok(Err(error)),
     }
 }
@@ -371,7 +375,7 @@ pub async fn undo(lane: &mut Lane, entry: &Prepared, steps: &TwoSteps) -> Result
     let sql = format!("BEGIN; {}; COMMIT", progress::entry_undone(entry.id, &steps.undo));
     match lane.execute(&sql).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(entry.failed(rollback(lane, error).await?)),
+        Err(error) => Err(entry.failed(Some(&steps.undo), rollback(lane, error).await?)),
     }
 }
 
@@ -388,7 +392,7 @@ pub async fn run_rest(
     {
         return Ok(applied);
     }
-    if rules.exit_on_error { Err(entry.failed(refused)) } else { run_in_steps(lane, entry, rules, how).await }
+    run_in_steps(lane, entry, rules, how).await
 }
 
 /// Runs entries in order in one transaction, which commits whatever works: interrupted, nothing of it was done. They are
@@ -452,7 +456,7 @@ async fn run_in_steps(lane: &mut Lane, entry: &Prepared, rules: Rules, how: Writ
         Err(error) => {
             // Deferred checks fail here, with everything that was kept.
             let error = rollback(lane, error).await?;
-            Err(entry.failed(error))
+            Err(entry.failed(None, error))
         }
     }
 }
