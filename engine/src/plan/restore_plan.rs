@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use super::schedule::{EntryTask, LoadTask};
+use super::schedule::{EntryTask, LoadTask, QUICK};
 use crate::catalog::constraint::ConstraintRule;
 use crate::catalog::{Body, Catalog, ObjectId};
 use crate::ddl::{Entry, EntryKind, Section};
@@ -144,12 +144,16 @@ pub fn plan(input: PlanInput<'_>) -> RestorePlan {
         needed.sort_unstable();
         needed.dedup();
         let weight = needed.iter().map(|&load| plan.loads[load].chunks.iter().sum::<u64>()).sum();
+        // Of a relation whose rows are not loaded here nobody knows how many it has, unless it is made here and stays empty.
+        let is_known = !needed.is_empty() || (has_pre_data && plan.loads.is_empty());
+        let quick = entry.kind == EntryKind::Create && is_known && weight <= QUICK;
         plan.stages.entry(stage).or_default().push(EntryTask {
             id: entry.id,
             depends: entry.depends.clone(),
             loads: needed,
             locks: entry.locks.clone(),
             weight,
+            quick,
         });
     }
     plan

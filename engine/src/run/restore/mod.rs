@@ -20,10 +20,12 @@ mod check;
 mod chosen;
 mod database;
 mod globals;
+mod independent;
 mod lanes;
 mod load;
 mod members;
 mod prepare;
+mod quick;
 mod read_back;
 mod renew;
 mod second_try;
@@ -198,7 +200,7 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             Stage::Keys => problems = keys(run, tasks).await?,
             _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
             Stage::Before => {
-                serial.entries(&run.unfinished(tasks)).await?;
+                serial.before(&run.unfinished(tasks)).await?;
                 members::name_missing(run, serial.lane().await?).await?;
             }
             _ => serial.entries(&run.unfinished(tasks)).await?,
