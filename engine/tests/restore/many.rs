@@ -15,8 +15,8 @@ fn small_tables(count: u32) -> String {
              made timestamptz DEFAULT now(), size int CHECK (size >= 0), feels mood)', i);
            EXECUTE format('CREATE INDEX ON t%s (name)', i);
            EXECUTE format('COMMENT ON TABLE t%s IS ''table number %s''', i, i);
-           EXECUTE format('INSERT INTO t%s (name, size, feels) SELECT ''row '' || n, n, ''good'' FROM generate_series(1, %s) n', i, i %% 7);
-           IF i %% 9 = 0 THEN
+           EXECUTE format('INSERT INTO t%s (name, size, feels) SELECT ''row '' || n, n, ''good'' FROM generate_series(1, %s) n', i, i % 7);
+           IF i % 9 = 0 THEN
              EXECUTE format('ALTER TABLE t%s ADD FOREIGN KEY (id) REFERENCES t%s NOT VALID', i, i - 1);
            END IF;
          END LOOP; END $$;
