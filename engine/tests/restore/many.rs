@@ -85,8 +85,9 @@ async fn what_is_refused_of_many_is_lost_by_name_and_nothing_else() {
     for expected in ["INDEX public.unwanted", "TABLE DATA public.t80", "TABLE public.t120", "TABLE DATA public.t120"] {
         assert!(lost.iter().any(|lost| lost == expected), "{expected}: {lost:#?}");
     }
-    let others = lost.iter().filter(|lost| !lost.contains("t120")).count();
-    assert_eq!(others, 2, "{lost:#?}");
+    let others: Vec<&String> = lost.iter().filter(|lost| !lost.contains("t120")).collect();
+    // What the planner knew of the index goes with it.
+    assert_eq!(others, ["INDEX public.unwanted", "STATISTICS DATA public.unwanted", "TABLE DATA public.t80"]);
     let filled = "SELECT count(*) FROM generate_series(1, 250) i WHERE i NOT IN (80, 120) AND i % 7 = \
                   (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM ONLY t%s', i), false, true, '')))[1]::text::int";
     assert_eq!(target.value(filled), "248");
