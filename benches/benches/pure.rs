@@ -1,66 +1,19 @@
-//! The pure parts on one core: what a lane's CPU time goes into.
-//!
-//! Rows look like TPC-H's lineitem: a few numbers, dates, short words. Throughput counts plaintext bytes.
+//! The pure parts on one core: what a lane's CPU time goes into. Throughput counts plaintext bytes.
 
 use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use pgfreight_benches::rows;
 use pgfreight_engine::format::CopyFormat;
 use pgfreight_engine::format::manifest::GridMemory;
 use pgfreight_engine::limits::{BATCH, CHUNK_TARGET};
 use pgfreight_engine::plan::grid::{TableSize, choose};
 use pgfreight_engine::plan::split::split;
-use pgfreight_engine::seal::fingerprint::{BINARY_HEADER, BINARY_TRAILER};
 use pgfreight_engine::seal::{Decryption, Encryption, Opener, Progress, RowHasher, SealSpec, Sealer};
 
-const SIZE: usize = 8 << 20;
-
-fn random(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *seed >> 33
-}
-
-fn fields(seed: &mut u64, number: u64) -> [String; 6] {
-    const WORDS: [&str; 8] = ["carefully", "final", "deposits", "sleep", "quickly", "above", "the", "ironic"];
-    let mut word = || WORDS[random(seed) as usize % WORDS.len()];
-    let comment = format!("{} {} {}", word(), word(), word());
-    let (a, b) = (random(seed) % 200_000, random(seed) % 10_000_000);
-    let date = format!("199{}-0{}-1{}", random(seed) % 8, random(seed) % 9 + 1, random(seed) % 10);
-    [number.to_string(), a.to_string(), format!("{}.{:02}", b / 100, b % 100), date, "TRUCK".into(), comment]
-}
-
-fn text() -> Vec<u8> {
-    let (mut rows, mut seed) = (Vec::with_capacity(SIZE + 200), 1);
-    for number in 0.. {
-        rows.extend(fields(&mut seed, number).join("\t").into_bytes());
-        rows.push(b'\n');
-        if rows.len() >= SIZE {
-            break;
-        }
-    }
-    rows
-}
-
-fn binary() -> Vec<u8> {
-    let (mut file, mut seed) = (BINARY_HEADER.to_vec(), 1);
-    for number in 0.. {
-        let fields = fields(&mut seed, number);
-        file.extend((fields.len() as i16).to_be_bytes());
-        for field in fields {
-            file.extend((field.len() as i32).to_be_bytes());
-            file.extend(field.into_bytes());
-        }
-        if file.len() >= SIZE {
-            break;
-        }
-    }
-    file.extend(BINARY_TRAILER);
-    file
-}
-
 fn files() -> [(&'static str, CopyFormat, Vec<u8>); 2] {
-    [("text", CopyFormat::Text, text()), ("binary", CopyFormat::Binary, binary())]
+    [("text", CopyFormat::Text, rows::text()), ("binary", CopyFormat::Binary, rows::binary())]
 }
 
 fn row_hashing(c: &mut Criterion) {

@@ -1,1 +1,4 @@
-//! Benches.
+//! What benches measure with.
+
+pub mod rows;
+pub mod stand_in;

@@ -152,6 +152,51 @@ fn killed_dumps_and_restores_go_on_and_the_result_is_equal() {
     scene.prove(Scope::Data);
 }
 
+/// A database of ICU on a server without it: killed once the database was made with libc instead, at any moment behind, the same
+/// command goes on, and still says what was lost.
+#[test]
+fn killed_behind_the_fallback_to_libc_it_goes_on_and_names_it() {
+    let source =
+        Cluster::icu(18).database_with("cli_kill_icu", "LOCALE_PROVIDER icu ICU_LOCALE 'und-u-ks-level2' LOCALE 'C'");
+    source.execute(
+        "CREATE TABLE t (a text PRIMARY KEY); INSERT INTO t VALUES ('a10'), ('a9');
+         CREATE TABLE big AS SELECT i, md5(i::text) AS m FROM generate_series(1, 40000) i; CREATE INDEX ON big (m)",
+    );
+    let bare = Cluster::start(18, &Options::default());
+    let beside = bare.database("cli_kill_beside");
+    let home = Home::new();
+    let (identity, recipient) = home.identity("id.txt");
+    let scene = Scene {
+        repository: home.text("repo"),
+        folder: home.path("repo"),
+        variables: Vec::new(),
+        source: &source,
+        target: &beside,
+        jobs: "1",
+        home,
+        identity,
+    };
+    scene.run(&["init", "-r", &recipient]).expect(0);
+    scene.run(&["dump", "-d", &source.url(), "--chunk-size", "1MiB"]).expect(0);
+    let to = beside.url();
+    let args = ["restore", "-C", "-d", &to, "-j", "1", "-i", &scene.identity, "--rate-limit", "4MiB"];
+    let phase = |event: &Value, name: &str| event["event"] == "phase" && event["name"] == name;
+    // As CREATE DATABASE leaves it, and nothing written into it yet.
+    let made =
+        "SELECT 1 FROM pg_database WHERE datname = $$NAME$$ AND datlocprovider = 'c'".replace("NAME", source.name());
+    bare.execute(&format!("CREATE DATABASE \"{}\" TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C'", source.name()));
+    for moment in ["create", "plan", "pre-data"] {
+        scene.kill_at(&args, |event| phase(event, moment));
+        assert_eq!(bare.rows("postgres", &made).len(), 1, "{moment}");
+    }
+    scene.kill_at(&args, |event| event["event"] == "chunk_done");
+    let report = scene.run(&[&args[..], &["--json"]].concat()).expect(3).result()["report"].clone();
+    let losses = report["losses"].as_array().expect("a list");
+    let told = losses[0]["reason"].as_str().expect("a text");
+    assert!(losses.len() == 1 && told.contains("built without ICU, and libc sorts instead"), "{report}");
+    compare::assert_equal(&source.url(), &bare.url(source.name()), Scope::Data);
+}
+
 /// Gigabytes by `PGFREIGHT_SOAK_SCALE` (1.0: a database of more than 5 GB).
 #[test]
 #[ignore = "moves gigabytes; `make soak` runs it"]

@@ -85,8 +85,9 @@ pub(super) fn dry_run(
 
 fn told(report: &RestoreReport) -> String {
     let mut out = format!(
-        "restored {}\n  {} with {} rows, {} raw and {} in {} ({})\n",
+        "restored {}{}\n  {} with {} rows, {} raw and {} in {} ({})\n",
         report.dump,
+        if report.losses.is_empty() { "" } else { " with losses" },
         text::plural(report.tables, "table"),
         text::count(report.rows),
         text::bytes(report.raw_bytes),

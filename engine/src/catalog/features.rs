@@ -72,6 +72,8 @@ features! {
     StorageDefault = 16,
     /// `pg_get_viewdef` leaves out the name of a query's only table.
     ShortViewColumns = 16,
+    /// `ALTER COLUMN … SET EXPRESSION`.
+    SetExpression = 17,
     /// `NOT NULL` of a domain is a constraint with a name.
     DomainNotNullConstraints = 17,
     /// The locale provider `builtin`; `datlocale` and `colllocale` hold its locale and ICU's.

@@ -53,15 +53,18 @@ impl<'a> Above<'a> {
 
 /// The default of a column that its table's own entry sets.
 fn carried_default<'a>(table: &Object, column: &str, cx: &Context<'a>) -> Option<&'a ColumnDefault> {
-    cx.children(table.id).iter().find_map(|child| match &child.body {
-        Body::Default(default) if default.column == column && !cx.is_separate(child.id) => Some(default),
-        _ => None,
-    })
+    default_of(table, column, cx).and_then(|(object, default)| (!cx.is_separate(object.id)).then_some(default))
 }
 
 fn has_default(table: &Object, column: &str, cx: &Context<'_>) -> bool {
-    let is_it = |child: &&Object| matches!(&child.body, Body::Default(default) if default.column == column);
-    cx.children(table.id).iter().any(is_it)
+    default_of(table, column, cx).is_some()
+}
+
+fn default_of<'a>(table: &Object, column: &str, cx: &Context<'a>) -> Option<(&'a Object, &'a ColumnDefault)> {
+    cx.children(table.id).iter().find_map(|child| match &child.body {
+        Body::Default(default) if default.column == column => Some((*child, default)),
+        _ => None,
+    })
 }
 
 /// Whether a column of an inheritance child must stand in `CREATE TABLE`: because it was declared there, or because the
@@ -132,6 +135,10 @@ pub(super) fn typed(table: &Object, column: &Column, cx: &Context<'_>, losses: &
 
 fn default_clause(table: &Object, column: &Column, above: &Above<'_>, cx: &Context<'_>) -> String {
     let Some(default) = carried_default(table, &column.name, cx) else {
+        if column.generated.is_some() && above.is_none() && cx.has(Feature::SetExpression) {
+            // Its expression follows when what it calls is there.
+            return generation(&format!("NULL::{}", column.type_name), Generated::Stored, cx);
+        }
         let inherits = !matches!(above.value(), Ok(None)) && column.generated.is_none();
         let told = inherits && !has_default(table, &column.name, cx);
         return if told { " DEFAULT NULL".to_owned() } else { String::new() };
@@ -283,7 +290,7 @@ fn on_column(table: &Object, column: &Column, what: &str) -> String {
 pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     let (Body::Default(default), Some(on)) = (&object.body, parent(object, cx)) else { return Vec::new() };
     let apart = cx.is_separate(object.id) || matches!(on.body, Body::View(_));
-    if object.extension.is_some() || on.extension.is_some() || !apart || default.generated.is_some() {
+    if object.extension.is_some() || on.extension.is_some() || !apart {
         return Vec::new();
     }
     let alter = match &on.body {
@@ -292,11 +299,30 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     };
     let column = quote_ident(&default.column);
     let mut draft = part(Draft::new(object, "DEFAULT", Section::PreData), on);
-    draft.create.push(format!("{alter} ALTER COLUMN {column} SET DEFAULT {}", default.expression));
+    let set = match default.generated {
+        Some(_) if cx.has(Feature::SetExpression) => format!("SET EXPRESSION AS ({})", default.expression),
+        _ => format!("SET DEFAULT {}", default.expression),
+    };
+    draft.create.push(format!("{alter} ALTER COLUMN {column} {set}"));
     let exists = alter.replacen(&format!("{} ", keyword(on)), &format!("{} IF EXISTS ", keyword(on)), 1);
-    draft.drop = Some(format!("{exists} ALTER COLUMN {column} DROP DEFAULT"));
+    draft.drop = Some(match default.generated {
+        Some(_) if cx.has(Feature::SetExpression) => {
+            let kind = on_column_type(on, &default.column);
+            format!("{exists} ALTER COLUMN {column} SET EXPRESSION AS (NULL::{kind})")
+        }
+        _ => format!("{exists} ALTER COLUMN {column} DROP DEFAULT"),
+    });
+    if default.generated.is_some() && !cx.has(Feature::SetExpression) {
+        let why = "is computed when a row is inserted and not again: its expression needs the table itself";
+        draft.losses.push(format!("column {} {why}", default.column));
+    }
     draft.after.push(on.id);
     vec![draft]
+}
+
+fn on_column_type<'a>(on: &'a Object, column: &str) -> &'a str {
+    let Body::Table(table) = &on.body else { return "text" };
+    table.columns.iter().find(|other| other.name == column).map_or("text", |found| &found.type_name)
 }
 
 /// Whether the column's identity is its own and not that of the partitioned table above.

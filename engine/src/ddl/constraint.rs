@@ -113,16 +113,18 @@ fn set_state(object: &Object, table: &Object, trigger: &EnforcingTrigger, cx: &C
 /// `ALTER TABLE … ADD CONSTRAINT n …`; without statement if the target cannot have it.
 fn add(object: &Object, table: &Object, desc: &'static str, only: bool, clause: Option<String>) -> Draft {
     let mut draft = part(Draft::new(object, desc, Section::PostData), table);
-    let only = if only { "ONLY " } else { "" };
-    let (table_name, constraint) = (name(table), quote_ident(&object.name));
-    draft.create.extend(
-        clause.map(|clause| format!("{} {only}{table_name} ADD CONSTRAINT {constraint} {clause}", alter(table))),
-    );
-    let exists = format!("{} IF EXISTS {only}{table_name}", alter(table));
-    draft.drop = Some(format!("{exists} DROP CONSTRAINT IF EXISTS {constraint}"));
+    draft.create.extend(clause.map(|clause| add_clause(object, table, only, &clause)));
+    let exists = format!("{} IF EXISTS {}{}", alter(table), if only { "ONLY " } else { "" }, name(table));
+    draft.drop = Some(format!("{exists} DROP CONSTRAINT IF EXISTS {}", quote_ident(&object.name)));
     draft.locks = vec![(table.id, LockKind::Exclusive)];
     draft.after.push(table.id);
     draft
+}
+
+/// `ALTER TABLE … ADD CONSTRAINT n …`.
+pub(super) fn add_clause(object: &Object, table: &Object, only: bool, clause: &str) -> String {
+    let only = if only { "ONLY " } else { "" };
+    format!("{} {only}{} ADD CONSTRAINT {} {clause}", alter(table), name(table), quote_ident(&object.name))
 }
 
 /// A check that must wait: not valid, not enforced, or part of a loop. Children get their copies from it.
@@ -214,7 +216,7 @@ fn key_entry(object: &Object, constraint: &Constraint, key: &Key, table: &Object
     with_index(draft, table, key.index, cx)
 }
 
-fn deferral(constraint: &Constraint) -> &'static str {
+pub(super) fn deferral(constraint: &Constraint) -> &'static str {
     match (constraint.deferrable, constraint.deferred) {
         (true, true) => " DEFERRABLE INITIALLY DEFERRED",
         (true, false) => " DEFERRABLE",
@@ -229,6 +231,9 @@ fn with_index(mut draft: Draft, table: &Object, id: ObjectId, cx: &Context<'_>) 
     {
         draft.tablespace.clone_from(&body.tablespace);
         draft.create.extend(index::marks(found, body, table));
+        if body.attached_to.is_some() {
+            draft.drop = None; // it goes with what it is attached to
+        }
     }
     draft
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 
 use super::identity::{Label, label};
-use super::{Context, DdlError, Dialect, Entry, EntryKind, large_object_difference, level, script, write};
+use super::{Context, Dialect, Entry, EntryKind, large_object_difference, level, script, write};
 use crate::catalog::features::Features;
 use crate::catalog::{Body, Catalog, Object, ObjectId};
 
@@ -66,12 +66,12 @@ pub struct Comparison {
 
 /// Compares two schemas. The databases themselves (settings, owner, locale) are compared if they have the same name:
 /// otherwise one is a copy beside the other, and these belong to each.
-pub fn compare(before: Side<'_>, after: Side<'_>) -> Result<Comparison, DdlError> {
+pub fn compare(before: Side<'_>, after: Side<'_>) -> Comparison {
     let versions = [before, after].map(|side| side.catalog.server.version);
     let (older, newer) = (versions[0].min(versions[1]), versions[0].max(versions[1]));
     let same_major = older.major() == newer.major();
     let described = |side: Side<'_>| Described::new(side, Features::of(older), Dialect { target: newer }, same_major);
-    let (mut before, mut after) = (described(before)?, described(after)?);
+    let (mut before, mut after) = (described(before), described(after));
     // A dump that filters were given to does not carry its database.
     let carried = [&before, &after].iter().all(|side| side.texts.contains_key(&Key::plain(DATABASE, &side.database)));
     if before.database != after.database || !carried {
@@ -88,7 +88,7 @@ pub fn compare(before: Side<'_>, after: Side<'_>) -> Result<Comparison, DdlError
     let large_objects = large_object_difference::compare(&before.catalog, &after.catalog);
     comparison.compared += large_objects.compared;
     comparison.differences.extend(large_objects.differences);
-    Ok(comparison)
+    comparison
 }
 
 /// What two objects must have in common to be one: also the order they are told in, with what hangs on a relation behind
@@ -134,10 +134,10 @@ struct Described {
 }
 
 impl Described {
-    fn new(side: Side<'_>, older: Features, dialect: Dialect, same_major: bool) -> Result<Self, DdlError> {
+    fn new(side: Side<'_>, older: Features, dialect: Dialect, same_major: bool) -> Self {
         let mut catalog = side.catalog.clone();
         level::level(&mut catalog, older);
-        let mut entries = write(&catalog, dialect)?.entries;
+        let mut entries = write(&catalog, dialect).entries;
         entries.retain(|entry| side.carried.is_none_or(|carried| carried.contains(&entry.id)));
         let mut texts = objects(&catalog, &entries, Features::of(dialect.target), same_major);
         for lost in &catalog.unsupported {
@@ -150,7 +150,7 @@ impl Described {
         if !statements.is_empty() {
             texts.insert(Key::plain(DATABASE, &name), Text { statements, ..Text::default() });
         }
-        Ok(Self { server: Features::of(catalog.server.version), database: name, catalog, texts })
+        Self { server: Features::of(catalog.server.version), database: name, catalog, texts }
     }
 
     fn forget_database(&mut self) {
@@ -262,7 +262,7 @@ mod tests {
 
     fn told(before: &Catalog, after: &Catalog) -> Vec<(Change, String)> {
         let [before, after] = [before, after].map(|catalog| Side { catalog, carried: None });
-        let found = compare(before, after).unwrap_or_default().differences;
+        let found = compare(before, after).differences;
         found
             .into_iter()
             .map(|difference| (difference.change, format!("{} {}", difference.kind, difference.name)))
@@ -312,7 +312,7 @@ mod tests {
         other[0].comment = Some("c".into());
         let (one, other) = (of(one, 18), of(other, 18));
         let sides = [&one, &other].map(|catalog| Side { catalog, carried: None });
-        let found = compare(sides[0], sides[1]).unwrap_or_default().differences;
+        let found = compare(sides[0], sides[1]).differences;
         assert_eq!(found.len(), 1);
         let after = found[0].after.clone().unwrap_or_default();
         assert!(after.ends_with("ALTER TABLE s.t OWNER TO p;\nCOMMENT ON TABLE s.t IS 'c';\n"), "{after}");
@@ -340,7 +340,7 @@ mod tests {
         let full = of(sample(0), 18);
         let none = HashSet::new();
         let (before, after) = (Side { catalog: &full, carried: Some(&none) }, Side { catalog: &full, carried: None });
-        let found = compare(before, after).unwrap_or_default();
+        let found = compare(before, after);
         assert!(found.differences.iter().all(|difference| difference.change == Change::Added), "{found:?}");
         assert_eq!((found.compared, found.differences.len()), (2, 2), "{found:?}");
         let mut strange = full.clone();

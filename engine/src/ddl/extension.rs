@@ -3,8 +3,9 @@
 use super::Section;
 use super::draft::{Context, Draft, Stage};
 use super::identity::{create, identity, relation_of, section_of, tag};
+use super::relation::if_exists;
 use crate::catalog::{Body, Class, Edge, Object};
-use crate::sql::quote_ident;
+use crate::sql::{quote_ident, quote_literal};
 
 /// The entry of an extension that `initdb` did not install.
 pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
@@ -19,9 +20,9 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     vec![draft]
 }
 
-/// `ALTER … DEPENDS ON EXTENSION …` for a dependency of kind `x`.
+/// `ALTER … DEPENDS ON EXTENSION …` for a dependency of kind `x`, `ALTER EXTENSION … ADD TABLE …` for one of kind `e`.
 pub fn dependent(edge: &Edge, cx: &Context<'_>) -> Option<Draft> {
-    if edge.kind != 'x' || edge.referenced.class != Class::Extension {
+    if !matches!(edge.kind, 'x' | 'e') || edge.referenced.class != Class::Extension {
         return None;
     }
     let object = cx.object(edge.dependent).filter(|object| !object.is_given())?;
@@ -32,7 +33,21 @@ pub fn dependent(edge: &Edge, cx: &Context<'_>) -> Option<Draft> {
     draft.name = tag(object);
     draft.relation = relation_of(object);
     draft.after.push(edge.referenced);
-    draft.create.push(format!("ALTER {} DEPENDS ON EXTENSION {extension}", identity.text()));
+    if edge.kind == 'x' {
+        draft.create.push(format!("ALTER {} DEPENDS ON EXTENSION {extension}", identity.text()));
+        return Some(draft);
+    }
+    // In another transaction than the one that makes the table: so it is known for the user's own the next time, too.
+    draft.desc = "EXTENSION MEMBER";
+    draft.section = Section::PostData;
+    draft.create.push(format!("ALTER EXTENSION {extension} ADD {}", identity.text()));
+    // What an extension requires cannot be dropped.
+    let member = format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND objid = pg_catalog.to_regclass({}) AND deptype = 'e')",
+        quote_literal(&identity.name)
+    );
+    draft.drop = Some(if_exists(&member, &format!("ALTER EXTENSION {extension} DROP {}", identity.text())));
     Some(draft)
 }
 

@@ -21,18 +21,49 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
         draft.create.push(routine(object, function, "CREATE"));
         return vec![draft];
     }
-    // A parsed body needs what needs the function: an empty one stands in until then.
+    // A parsed body, or a parameter's default, needs what needs the function: until then one without stands in.
     let mut stub = Draft::new(object, draft.desc, Section::PreData);
     stub.stage = Stage::Placeholder;
     stub.name.clone_from(&draft.name);
-    let empty = Function { source: Source::Text { text: String::new() }, ..(**function).clone() };
-    stub.create.push(routine(object, &empty, "CREATE"));
-    // To be dropped it must forget its body again, so that nothing is left of the circle.
-    let types = format!("{}({})", name(object), function.signature);
-    let exists = format!("pg_catalog.to_regprocedure({}) IS NOT NULL", quote_literal(&types));
-    stub.drop = draft.drop.replace(if_exists(&exists, &routine(object, &empty, "CREATE OR REPLACE")));
+    let empty = bodiless(function);
     draft.create.push(routine(object, function, "CREATE OR REPLACE"));
+    if defaults_call(function) {
+        let bare = Function { arguments: function.identity_arguments.clone(), ..empty };
+        stub.create.push(routine(object, &bare, "CREATE"));
+        // Defaults cannot be taken away; they go with the function, and so does what they were part of a circle with.
+        draft.drop = draft.drop.map(|drop| format!("{drop} CASCADE"));
+    } else {
+        stub.create.push(routine(object, &empty, "CREATE"));
+        // To be dropped it must forget its body again, so that nothing is left of the circle.
+        let types = format!("{}({})", name(object), function.signature);
+        let exists = format!("pg_catalog.to_regprocedure({}) IS NOT NULL", quote_literal(&types));
+        stub.drop = draft.drop.replace(if_exists(&exists, &routine(object, &empty, "CREATE OR REPLACE")));
+    }
     vec![stub, draft]
+}
+
+/// Whether a parameter's default calls a function that users made. With an empty search path their names are qualified, and
+/// those of the system are not.
+pub(super) fn defaults_call(function: &Function) -> bool {
+    let arguments = &function.arguments;
+    let is_qualified_call = |(at, _): (usize, &str)| {
+        let before = &arguments[..at];
+        match before.strip_suffix('"') {
+            // A quoted name may hold anything: any dot will do.
+            Some(quoted) => quoted.contains('.'),
+            None => before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '$').ends_with('.'),
+        }
+    };
+    *arguments != function.identity_arguments && arguments.match_indices('(').any(is_qualified_call)
+}
+
+/// The function with an empty body in place of a parsed one.
+fn bodiless(function: &Function) -> Function {
+    let source = match &function.source {
+        Source::Parsed { .. } => Source::Text { text: String::new() },
+        other => other.clone(),
+    };
+    Function { source, ..function.clone() }
 }
 
 fn routine(object: &Object, function: &Function, create: &str) -> String {
@@ -210,6 +241,27 @@ mod tests {
                         COST 123.5 ROWS 77 SUPPORT s.p\n    SET search_path TO 's', 'a b'\n    SET work_mem TO '5MB'\n    \
                         AS $$SELECT 'x'$$";
         assert_eq!(draft(function).create, [expected]);
+    }
+
+    #[test]
+    fn a_call_in_a_default_is_told_from_everything_else() {
+        let calls = |arguments: &str| defaults_call(&Function { arguments: arguments.into(), ..plain() });
+        for arguments in [
+            "a integer",
+            "a integer DEFAULT 1",
+            "a s.t DEFAULT now()",
+            "a integer DEFAULT (1 + 2)",
+            "a s.t DEFAULT NULL::s.t",
+        ] {
+            assert!(!calls(arguments), "{arguments}");
+        }
+        for arguments in [
+            "a integer DEFAULT s.g(1)",
+            r#"a integer DEFAULT (1 + "S x"."it""s"(2))"#,
+            "a s.t DEFAULT lower(s.\"ü\"())",
+        ] {
+            assert!(calls(arguments), "{arguments}");
+        }
     }
 
     #[test]

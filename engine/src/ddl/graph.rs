@@ -9,8 +9,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Section;
 use crate::catalog::constraint::ConstraintRule;
+use crate::catalog::function::Function;
 use crate::catalog::typ::Type;
 use crate::catalog::{Body, Catalog, Class, Edge, Object, ObjectId};
+use crate::sql::qualified;
 
 /// How the loops of the graph are broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,12 +23,14 @@ pub(super) struct Breaks {
     pub postponed: FxHashSet<ObjectId>,
     /// Who makes do with the shell of what it needs: dependent and referenced.
     pub shell_is_enough: FxHashSet<(ObjectId, ObjectId)>,
+    /// Needs that no order can satisfy, dependent and referenced: the statement is tried without.
+    pub given_up: FxHashSet<(ObjectId, ObjectId)>,
 }
 
 /// Which statement of an object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Part {
-    /// Shell type, placeholder view, stub function.
+    /// Shell type, domain without default, placeholder view, stub function.
     Shell,
     /// The object.
     Whole,
@@ -221,7 +225,7 @@ impl Graph {
         if dependent.is_given() || is_said_later(dependent, edge) {
             return;
         }
-        let part = if has_shell(dependent, breaks) { parts_of(dependent, edge) } else { &[Part::Whole] };
+        let part = if has_shell(dependent, breaks) { parts_of(objects, dependent, edge) } else { &[Part::Whole] };
         for part in part {
             self.add(objects, breaks, (edge.dependent, edge.referenced), *part);
         }
@@ -233,12 +237,15 @@ impl Graph {
         let (Some(from), Some(to)) = (objects.carrier(dependent, breaks), objects.carrier(referenced, breaks)) else {
             return;
         };
+        if breaks.given_up.contains(&(from, to)) {
+            return;
+        }
         let Some(from_node) = self.number(from, part).or_else(|| self.number(from, Part::Whole)) else { return };
         let waits = objects.section(to, breaks) > objects.section(from, breaks) && breaks.postponed.contains(&to);
         let shell = (waits && breaks.separate.contains(&to)) || breaks.shell_is_enough.contains(&(from, to));
         let wanted = if shell { Part::Shell } else { Part::Whole };
         let Some(to_node) = self.number(to, wanted).or_else(|| self.number(to, Part::Whole)) else { return };
-        // A view may read itself, but only where that is what its query says.
+        // A view may read itself, a function call itself, but only where that is what the query or body says.
         let own_query = dependent == referenced && part == Part::Whole;
         if from_node != to_node || own_query {
             self.need(from_node, to_node, dependent);
@@ -257,22 +264,37 @@ fn has_shell(object: &Object, breaks: &Breaks) -> bool {
 }
 
 /// Which statements of an object with a shell need the referenced object.
-fn parts_of(dependent: &Object, edge: &Edge) -> &'static [Part] {
-    match &dependent.body {
+fn parts_of(objects: &Objects<'_>, dependent: &Object, edge: &Edge) -> &'static [Part] {
+    const BOTH: &[Part] = &[Part::Shell, Part::Whole];
+    let in_head = match &dependent.body {
         // A placeholder has the columns, with their types, and no query.
-        Body::View(_) if !edge.by_rule => &[Part::Shell, Part::Whole],
-        // A stub has the signature; a body is recognised by what no signature can name.
-        Body::Function(_) => match edge.referenced.class {
-            Class::Type | Class::Schema | Class::Language | Class::Extension | Class::Transform => {
-                &[Part::Shell, Part::Whole]
+        Body::View(_) => !edge.by_rule,
+        // A stub has the signature; bodies and the defaults of parameters are recognised by what no signature can name.
+        Body::Function(function) => match edge.referenced.class {
+            Class::Type | Class::Schema | Class::Language | Class::Extension | Class::Transform => true,
+            Class::Relation if edge.referenced_column == 0 => {
+                let named = |row: &Object| signature_names(function, &qualified(row.schema.as_deref(), &row.name));
+                objects.get(edge.referenced).is_none_or(named)
             }
-            Class::Relation if edge.referenced_column == 0 => &[Part::Shell, Part::Whole],
-            _ => &[Part::Whole],
+            _ => false,
+        },
+        // A domain without its default: what it is over, which may be a table's row.
+        Body::Type(Type::Domain(_)) => match edge.referenced.class {
+            Class::Type | Class::Schema | Class::Collation | Class::Extension => true,
+            Class::Relation => !matches!(objects.get(edge.referenced).map(|o| &o.body), Some(Body::Sequence(_))),
+            _ => false,
         },
         // A shell type lives in a schema and has nothing else.
-        Body::Type(_) if edge.referenced.class == Class::Schema => &[Part::Shell, Part::Whole],
-        _ => &[Part::Whole],
-    }
+        Body::Type(_) => edge.referenced.class == Class::Schema,
+        _ => false,
+    };
+    if in_head { BOTH } else { &BOTH[1..] }
+}
+
+/// Whether a row type may stand in a signature; a body reads relations without naming their rows.
+fn signature_names(function: &Function, row: &str) -> bool {
+    let result = function.result.iter();
+    [&function.identity_arguments, &function.signature].into_iter().chain(result).any(|text| text.contains(row))
 }
 
 /// Dependencies that a later statement of the object makes true: OWNED BY follows the sequence and its table.

@@ -52,7 +52,8 @@ fn create(object: &Object, index: &Index, table: &Object, cx: &Context<'_>) -> D
     let lock = if marks.is_empty() { LockKind::Share } else { LockKind::Exclusive };
     draft.locks = vec![(table.id, lock)];
     draft.create.extend(marks);
-    draft.drop = Some(format!("DROP INDEX IF EXISTS {}", name(object)));
+    // What is attached goes with what it is attached to, or with its table: alone the server does not let it go.
+    draft.drop = index.attached_to.is_none().then(|| format!("DROP INDEX IF EXISTS {}", name(object)));
     draft
 }
 

@@ -2,34 +2,35 @@
 //!
 //! First everything in pre-data that needs something of post-data (a view, a matview or a BEGIN ATOMIC function that groups
 //! by a primary key) is moved there, and what needs it in turn. Then every strongly connected part of what is left loses one
-//! edge at a time, the one that costs least, in catalog order, until none is left. What cannot be broken is an error that
-//! names its members.
+//! edge at a time, the one that costs least, in catalog order, until none is left. Where nothing can be set apart, one need is
+//! given up, as pg_dump does: a restore tries the statement all the same and names it if the server refuses.
 
 use std::collections::BTreeSet;
 
+use super::Section;
+use super::function::defaults_call;
 use super::graph::{Breaks, Graph, Node, Objects, Part, is_born_separate};
-use super::{DdlError, Section};
 use crate::catalog::constraint::ConstraintRule;
-use crate::catalog::function::Source;
+use crate::catalog::function::{Function, Source};
 use crate::catalog::typ::Type;
 use crate::catalog::{Body, Class, Object, ObjectId};
 
 /// Decides all breaks of a catalog.
-pub(super) fn resolve(objects: &Objects<'_>) -> Result<(Breaks, Graph), DdlError> {
+pub(super) fn resolve(objects: &Objects<'_>) -> (Breaks, Graph) {
     let mut breaks = Breaks::default();
     let born = objects.catalog.objects.iter().filter(|object| is_born_separate(object));
     breaks.separate.extend(born.map(|object| object.id));
     io_functions(objects, &mut breaks);
     breaks.separate.extend(checks_that_may_read(objects));
     loop {
-        let graph = postpone(objects, &mut breaks)?;
+        let graph = postpone(objects, &mut breaks);
         let loops = components(&graph);
         if loops.is_empty() {
-            return Ok((breaks, graph));
+            return (breaks, graph);
         }
         for members in loops {
             if !break_one(objects, &graph, &members, &mut breaks) {
-                return Err(unbreakable(objects, &graph, &members));
+                give_up_one(&graph, &members, &mut breaks);
             }
         }
     }
@@ -77,7 +78,7 @@ fn checks_that_may_read(objects: &Objects<'_>) -> Vec<ObjectId> {
 }
 
 /// Moves to post-data until nothing before it needs anything in it.
-fn postpone(objects: &Objects<'_>, breaks: &mut Breaks) -> Result<Graph, DdlError> {
+fn postpone(objects: &Objects<'_>, breaks: &mut Breaks) -> Graph {
     loop {
         let graph = Graph::new(objects, breaks);
         let early = |id: ObjectId, breaks: &Breaks| objects.section(id, breaks) == Section::PreData;
@@ -90,15 +91,14 @@ fn postpone(objects: &Objects<'_>, breaks: &mut Breaks) -> Result<Graph, DdlErro
                 let (to, part) = graph.nodes[*to];
                 part == Part::Whole && !early(to, breaks)
             });
-            offences.extend(late.map(|(_, via)| (id, *via)));
+            offences.extend(late.map(|(to, via)| (id, *via, graph.nodes[*to].0)));
         }
         if offences.is_empty() {
-            return Ok(graph);
+            return graph;
         }
-        for (id, via) in offences {
+        for (id, via, late) in offences {
             if !move_after_data(objects, id, via, breaks) {
-                let members = [id, via].into_iter().collect::<BTreeSet<_>>();
-                return Err(DdlError::Loop { members: members.into_iter().map(|id| describe(objects, id)).collect() });
+                breaks.given_up.insert((id, late));
             }
         }
     }
@@ -135,8 +135,10 @@ enum Cost {
     ShellType,
     Default,
     Check,
+    DomainDefault,
     Placeholder,
     Stub,
+    Generated,
 }
 
 /// Makes the cheapest break inside a strongly connected part; false if there is none.
@@ -147,8 +149,11 @@ fn break_one(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>, bre
         let (id, part) = graph.nodes[node];
         for child in inside(node).filter(|via| *via != id) {
             match objects.get(child).map(|object| &object.body) {
-                Some(Body::Default(default)) if default.generated.is_none() => {
-                    choices.insert((Cost::Default, node, child));
+                Some(Body::Default(default)) => {
+                    let cost = if default.generated.is_none() { Cost::Default } else { Cost::Generated };
+                    if cost == Cost::Default || stands_alone(objects, id) {
+                        choices.insert((cost, node, child));
+                    }
                 }
                 Some(Body::Constraint(_)) => {
                     choices.insert((Cost::Check, node, child));
@@ -165,15 +170,30 @@ fn break_one(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>, bre
             choices.insert((cost, node, id));
         }
     }
-    let Some((cost, node, id)) = choices.into_iter().next() else { return false };
+    choices.into_iter().any(|choice| set_out(objects, graph, members, choice, breaks))
+}
+
+/// Makes one break; false if it was made before.
+fn set_out(
+    objects: &Objects<'_>,
+    graph: &Graph,
+    members: &BTreeSet<Node>,
+    (cost, node, id): (Cost, Node, ObjectId),
+    breaks: &mut Breaks,
+) -> bool {
     match cost {
-        Cost::Default | Cost::Check => breaks.separate.insert(id),
+        Cost::Default | Cost::Check | Cost::Generated => breaks.separate.insert(id),
         Cost::ShellType => {
             breaks.separate.insert(id);
             io_functions(objects, breaks);
             true
         }
-        Cost::Placeholder | Cost::Stub => {
+        Cost::DomainDefault | Cost::Placeholder | Cost::Stub => {
+            if cost == Cost::DomainDefault {
+                // What is added to a domain needs it whole; what is printed in it would need its first statement.
+                let checks = objects.catalog.objects.iter().filter(|object| object.parent == Some(id));
+                breaks.separate.extend(checks.map(|check| check.id));
+            }
             let dependents = members.iter().filter(|other| graph.is_needed(**other, node));
             let pairs: Vec<_> = dependents.map(|other| (graph.nodes[*other].0, id)).collect();
             let known = breaks.shell_is_enough.len();
@@ -183,26 +203,38 @@ fn break_one(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>, bre
     }
 }
 
+/// Gives up the first need inside a strongly connected part.
+fn give_up_one(graph: &Graph, members: &BTreeSet<Node>, breaks: &mut Breaks) {
+    let inside = |node: &Node| graph.needed(*node).find(|to| members.contains(to)).map(|to| (*node, to));
+    if let Some((node, to)) = members.iter().find_map(inside) {
+        breaks.given_up.insert((graph.nodes[node].0, graph.nodes[to].0));
+    }
+}
+
+/// A table that neither inherits nor is inherited from: what is said of its columns concerns nobody else.
+fn stands_alone(objects: &Objects<'_>, id: ObjectId) -> bool {
+    let parents_of = |object: &Object| match &object.body {
+        Body::Table(table) => table.parents.clone(),
+        _ => Vec::new(),
+    };
+    objects.get(id).is_some_and(|table| matches!(table.body, Body::Table(_)) && parents_of(table).is_empty())
+        && !objects.catalog.objects.iter().any(|other| parents_of(other).contains(&id))
+}
+
 /// What it would cost to declare an object first, if that can be done at all.
 fn shell_cost(object: &Object, breaks: &Breaks) -> Option<Cost> {
     match &object.body {
         Body::Type(Type::Range(_) | Type::Base(_)) if !breaks.separate.contains(&object.id) => Some(Cost::ShellType),
         Body::View(view) if view.materialized.is_none() => Some(Cost::Placeholder),
-        Body::Function(function) if matches!(function.source, Source::Parsed { .. }) => Some(Cost::Stub),
+        Body::Type(Type::Domain(domain)) if domain.default.is_some() => Some(Cost::DomainDefault),
+        Body::Function(function) if is_more_than_signature(function) => Some(Cost::Stub),
         _ => None,
     }
 }
 
-fn unbreakable(objects: &Objects<'_>, graph: &Graph, members: &BTreeSet<Node>) -> DdlError {
-    DdlError::Loop { members: members.iter().map(|node| describe(objects, graph.nodes[*node].0)).collect() }
-}
-
-fn describe(objects: &Objects<'_>, id: ObjectId) -> String {
-    let class = format!("{:?}", id.class).to_lowercase();
-    match objects.get(id) {
-        Some(object) => format!("{class} {}", crate::sql::qualified(object.schema.as_deref(), &object.name)),
-        None => format!("{class} {}", id.oid.0),
-    }
+/// Whether the server looks into a function's body or the defaults of its parameters when it is made.
+fn is_more_than_signature(function: &Function) -> bool {
+    matches!(function.source, Source::Parsed { .. }) || defaults_call(function)
 }
 
 /// Strongly connected parts of more than one node, and nodes that need themselves, in node order (Tarjan, without

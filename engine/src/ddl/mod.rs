@@ -16,7 +16,6 @@ pub mod database;
 pub mod default_acl;
 pub mod difference;
 pub mod draft;
-mod error;
 pub mod event_trigger;
 pub mod extension;
 pub mod foreign;
@@ -50,6 +49,7 @@ pub mod table;
 pub mod text_search;
 pub mod transform;
 pub mod trigger;
+pub mod two_steps;
 pub mod typ;
 pub mod view;
 mod write;
@@ -59,7 +59,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use draft::{Context, Draft, Stage};
-pub use error::DdlError;
 pub use index::INVALID_INDEX;
 pub use write::write;
 

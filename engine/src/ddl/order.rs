@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::draft::{Draft, Stage};
 use super::graph::{Breaks, Graph, Objects, Part};
-use super::{DdlError, Entry, EntryKind, Section, Toc};
+use super::{Entry, EntryKind, Section, Toc};
 use crate::catalog::permutation::permute;
 use crate::catalog::{Body, Class, ObjectId};
 
@@ -39,27 +39,29 @@ pub(super) fn arrange(
     (breaks, graph): (&Breaks, Graph),
     first: Vec<Entry>,
     drafts: Vec<Draft>,
-) -> Result<Toc, DdlError> {
+) -> Toc {
     let mut drafts = postponed(drafts, breaks);
     let roster = Roster::new(objects, breaks, &drafts);
     let mut needs = roster.needs(&graph);
     drop(graph);
-    let order = roster.order(&needs)?;
+    let order = roster.order(&needs);
     drop(roster);
     let offset = first.len() as u32;
     let mut place = vec![0; drafts.len()];
     for (position, draft) in order.iter().enumerate() {
         place[*draft] = offset + position as u32 + 1;
     }
-    for need in needs.iter_mut().flatten() {
-        *need = place[*need as usize];
+    for (own, needs) in place.iter().zip(&mut needs) {
+        needs.iter_mut().for_each(|need| *need = place[*need as usize]);
+        // Only what was given up comes later than what needs it.
+        needs.retain(|need| need < own);
     }
     drop(place);
     permute(order, |a, b| {
         drafts.swap(a, b);
         needs.swap(a, b);
     });
-    Ok(Toc { entries: numbered(first, drafts, needs) })
+    Toc { entries: numbered(first, drafts, needs) }
 }
 
 /// Drafts in order to entries, from the last to the first: what a draft took is given back on the way.
@@ -221,8 +223,9 @@ impl<'a> Roster<'a> {
         found
     }
 
-    /// A topological order; ties by key.
-    fn order(&self, needs: &[Vec<u32>]) -> Result<Vec<usize>, DdlError> {
+    /// A topological order; ties by key. Where all that is left waits for each other (materialized views that read each other
+    /// through functions), the first by key goes on without what it waits for.
+    fn order(&self, needs: &[Vec<u32>]) -> Vec<usize> {
         let by_key = self.by_key();
         let mut rank = vec![0; by_key.len()];
         for (position, number) in by_key.iter().enumerate() {
@@ -236,11 +239,17 @@ impl<'a> Roster<'a> {
             ready.push(Reverse(rank[number]));
         }
         let mut order = Vec::with_capacity(self.drafts.len());
-        while let Some(Reverse(first)) = behind.pop().or_else(|| ready.pop()) {
-            let number = by_key[first as usize] as usize;
-            order.push(number);
-            for dependent in dependents.on(number) {
+        while order.len() < self.drafts.len() {
+            let next = behind.pop().or_else(|| ready.pop()).map(|Reverse(first)| by_key[first as usize]);
+            let stuck = || by_key.iter().copied().find(|number| waiting[*number as usize] > 0);
+            let Some(number) = next.or_else(stuck) else { break };
+            waiting[number as usize] = 0;
+            order.push(number as usize);
+            for dependent in dependents.on(number as usize) {
                 let dependent = *dependent as usize;
+                if waiting[dependent] == 0 {
+                    continue;
+                }
                 waiting[dependent] -= 1;
                 if waiting[dependent] == 0 {
                     let queue = if satellite(dependent) { &mut behind } else { &mut ready };
@@ -248,15 +257,7 @@ impl<'a> Roster<'a> {
                 }
             }
         }
-        if order.len() == self.drafts.len() {
-            return Ok(order);
-        }
-        let stuck = (0..self.drafts.len()).filter(|number| waiting[*number] > 0);
-        let name = |number: usize| {
-            let draft = &self.drafts[number];
-            format!("{} {}", draft.desc.to_lowercase(), crate::sql::qualified(draft.schema.as_deref(), &draft.name))
-        };
-        Err(DdlError::Loop { members: stuck.map(name).collect() })
+        order
     }
 
     /// The drafts' numbers in the order of their keys.

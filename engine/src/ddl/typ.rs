@@ -3,7 +3,7 @@
 use super::constraint::check_clause;
 use super::draft::{Context, Draft, Stage};
 use super::identity::create;
-use super::relation::name;
+use super::relation::{if_exists, name};
 use super::{EntryKind, Section};
 use crate::catalog::constraint::{Constraint, ConstraintRule};
 use crate::catalog::typ::{Base, Composite, Domain, Range, Type};
@@ -23,7 +23,9 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
         Type::Enum { labels } => vec![type_entry("TYPE", enumeration(object, labels))],
         Type::Composite(composite) => vec![type_entry("TYPE", self::composite(object, composite))],
         Type::Domain(domain) => {
-            let mut entries = vec![type_entry("DOMAIN", self::domain(object, domain, cx))];
+            let mut first = type_entry("DOMAIN", self::domain(object, domain, cx));
+            let default = default_entry(object, domain, &mut first, cx);
+            let mut entries: Vec<Draft> = [first].into_iter().chain(default).collect();
             entries.extend(
                 checks(object, cx)
                     .filter(|(check, body)| !inline(check, body, cx))
@@ -34,7 +36,11 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
         Type::Range(range) => {
             // Only a canonical function takes the type itself, and so needs a shell to be there before.
             let shell = cx.is_separate(object.id).then(|| placeholder(object));
-            shell.into_iter().chain([type_entry("TYPE", self::range(object, range))]).collect()
+            let mut entry = type_entry("TYPE", self::range(object, range));
+            if shell.is_some() {
+                entry.drop = entry.drop.map(|drop| format!("{drop} CASCADE"));
+            }
+            shell.into_iter().chain([entry]).collect()
         }
         Type::Base(base) => {
             let mut entry = type_entry("TYPE", self::base(object, base));
@@ -95,7 +101,7 @@ fn domain(object: &Object, domain: &Domain, cx: &Context<'_>) -> String {
         }
         sql.push_str(" NOT NULL");
     }
-    if let Some(default) = &domain.default {
+    if let Some(default) = domain.default.as_ref().filter(|_| !cx.is_separate(object.id)) {
         sql.push_str(&format!(" DEFAULT {default}"));
     }
     let clauses = checks(object, cx).filter(|(check, body)| inline(check, body, cx));
@@ -103,6 +109,23 @@ fn domain(object: &Object, domain: &Domain, cx: &Context<'_>) -> String {
         sql.push_str(&format!("\n    {clause}"));
     }
     sql
+}
+
+/// A default that needs what needs the domain follows both: the domain's own entry, without it, becomes a placeholder.
+fn default_entry(object: &Object, domain: &Domain, first: &mut Draft, cx: &Context<'_>) -> Option<Draft> {
+    let default = domain.default.as_ref().filter(|_| cx.is_separate(object.id))?;
+    let mut draft = first.clone();
+    draft.create = vec![format!("ALTER DOMAIN {} SET DEFAULT {default}", name(object))];
+    draft.drop = Some(where_it_is(object, "DROP DEFAULT"));
+    first.stage = Stage::Placeholder;
+    first.set_owner = None;
+    Some(draft)
+}
+
+/// A change of a domain that may not be there: `ALTER DOMAIN` has no `IF EXISTS`.
+fn where_it_is(domain: &Object, what: &str) -> String {
+    let exists = format!("pg_catalog.to_regtype({}) IS NOT NULL", quote_literal(&name(domain)));
+    if_exists(&exists, &format!("ALTER DOMAIN {} {what}", name(domain)))
 }
 
 /// A constraint the domain's own entry cannot contain: not valid (it would be, once created with the domain), or set
@@ -117,7 +140,7 @@ fn check_entry(domain: &Object, (check, body): (&Object, &Constraint)) -> Option
     draft.after.push(domain.id);
     draft.create.push(format!("ALTER DOMAIN {} ADD {}", name(domain), check_clause(&check.name, body)?));
     let constraint = quote_ident(&check.name);
-    draft.drop = Some(format!("ALTER DOMAIN IF EXISTS {} DROP CONSTRAINT IF EXISTS {constraint}", name(domain)));
+    draft.drop = Some(where_it_is(domain, &format!("DROP CONSTRAINT IF EXISTS {constraint}")));
     Some(draft)
 }
 

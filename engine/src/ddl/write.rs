@@ -2,7 +2,7 @@
 
 use super::draft::{Context, Draft, Stage};
 use super::graph::Objects;
-use super::{DdlError, Dialect, Entry, EntryKind, Section, Toc, loops, order};
+use super::{Dialect, Entry, EntryKind, Section, Toc, loops, order};
 use super::{
     access_method, acl, cast, collation, column, comment, constraint, conversion, database, default_acl, event_trigger,
     extension, foreign, function, globals, index, language, large_object, operator, planner_statistics, policy,
@@ -17,9 +17,9 @@ use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
 
 /// Writes a catalog for a target. Entries, their order and their numbers are the same for every target; what one cannot
 /// express is left out of the statements and said in `losses`.
-pub fn write(catalog: &Catalog, dialect: Dialect) -> Result<Toc, DdlError> {
+pub fn write(catalog: &Catalog, dialect: Dialect) -> Toc {
     let objects = Objects::new(catalog);
-    let (breaks, graph) = loops::resolve(&objects)?;
+    let (breaks, graph) = loops::resolve(&objects);
     let context = Context::new(catalog, Features::of(dialect.target), breaks.separate.clone());
     let mut drafts = Vec::with_capacity(catalog.objects.len());
     for object in &catalog.objects {

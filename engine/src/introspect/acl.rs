@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use super::heads::joined_by_hand;
 use super::rows::rows;
 use super::{Client, Features, IntrospectError};
 use crate::catalog::system::System;
@@ -97,11 +98,16 @@ fn objects_query(Guarded(class, owner, acl, kind): &Guarded) -> String {
         Class::Schema => ("OR o.nspname = 'public'", "OR o.nspname = 'public'"),
         _ => ("", ""),
     };
+    // A table that joined an extension by hand has what its user granted before, and is made without it.
+    let by_hand = match class {
+        Class::Relation => format!("AND NOT {}", joined_by_hand("o.oid")),
+        _ => String::new(),
+    };
     format!(
         "SELECT '{catalog}' AS catalog, o.oid::int8 AS oid, {} AS current, {} AS initial
            FROM pg_catalog.{catalog} o
            LEFT JOIN pg_catalog.pg_init_privs i
-             ON i.classoid = 'pg_catalog.{catalog}'::pg_catalog.regclass AND i.objoid = o.oid AND i.objsubid = 0
+             ON i.classoid = 'pg_catalog.{catalog}'::pg_catalog.regclass AND i.objoid = o.oid AND i.objsubid = 0 {by_hand}
           WHERE (o.oid >= 16384 {also}) AND (o.{acl} IS NOT NULL OR i.objoid IS NOT NULL)
             AND ({current} IS DISTINCT FROM {initial} {but})",
         exploded(&current),
@@ -112,19 +118,20 @@ fn objects_query(Guarded(class, owner, acl, kind): &Guarded) -> String {
 /// Columns with an ACL of their own, in column order. Few columns have one: the two places where it can stand are looked
 /// through apart, so that the server joins nothing to all columns there are.
 fn columns_query(which: &str) -> String {
-    let initial = "LEFT JOIN pg_catalog.pg_init_privs i
+    let initial = format!(
+        "JOIN pg_catalog.pg_init_privs i
              ON i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.objoid = a.attrelid
-            AND i.objsubid = a.attnum";
+            AND i.objsubid = a.attnum AND NOT {}",
+        joined_by_hand("a.attrelid")
+    );
     format!(
         "SELECT a.attrelid::int8 AS oid, a.attname AS name, {} AS current, {} AS initial
            FROM (SELECT a.attrelid, a.attnum, a.attname, a.attacl, i.initprivs
-                   FROM pg_catalog.pg_attribute a {initial}
+                   FROM pg_catalog.pg_attribute a LEFT {initial}
                   WHERE {which} AND NOT a.attisdropped AND a.attacl IS NOT NULL
                  UNION ALL
                  SELECT a.attrelid, a.attnum, a.attname, a.attacl, i.initprivs
-                   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_init_privs i
-                     ON i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.objoid = a.attrelid
-                    AND i.objsubid = a.attnum
+                   FROM pg_catalog.pg_attribute a {initial}
                   WHERE {which} AND NOT a.attisdropped AND a.attacl IS NULL) a
           WHERE a.attacl IS DISTINCT FROM a.initprivs
           ORDER BY a.attrelid, a.attnum",

@@ -3,12 +3,13 @@
 //! The catalog knows more kinds of objects than the model: row types, array types, the rules that make views, members of
 //! operator families, publication members. Each stands for the object of the model that brings it along, and its
 //! dependencies become that object's. Members of extensions that are not in the model stand for their extension. Both ends
-//! falling on one object is no dependency, except for a view that reads itself.
+//! falling on one object is no dependency, except for a view that reads itself and a function that calls itself.
 
 use std::collections::{HashMap, HashSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::heads::joined_by_hand;
 use super::rows::each;
 use super::{Client, IntrospectError};
 use crate::catalog::{Body, Class, Edge, Object, ObjectId};
@@ -88,6 +89,12 @@ struct End {
 /// The first OID that `initdb` does not assign.
 const FIRST_NORMAL: u32 = 16384;
 
+/// `deptype` of members of extensions.
+const MEMBER: char = 'e';
+
+/// What [`rows`] says in its place of tables that users added.
+const JOINED: char = 'h';
+
 /// Index into the names of the catalogs seen; `classid` itself.
 type Catalog = u32;
 
@@ -116,9 +123,13 @@ impl Rows {
 
 async fn rows(client: &Client<'_>) -> Result<Rows, IntrospectError> {
     // 16384 is FirstNormalObjectId: what is below was made by initdb and is there on every target. Only DEPENDS ON EXTENSION
-    // (x) says something about an object of the user nevertheless: plpgsql is one of initdb's.
-    let sql = "SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype
-                 FROM pg_depend WHERE objid >= 16384 AND (refobjid >= 16384 OR deptype = 'x')";
+    // (x) and a table of the user's that joined one say something about an object of the user nevertheless: plpgsql is one
+    // of initdb's.
+    let sql = "SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid,
+                      CASE WHEN deptype = 'e' AND classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                AND {by_hand} THEN 'h' ELSE deptype END AS deptype
+                 FROM pg_depend d WHERE objid >= 16384 AND (refobjid >= 16384 OR deptype IN ('x', 'e'))";
+    let sql = &sql.replace("{by_hand}", &joined_by_hand("d.objid"));
     let names = "SELECT oid, relname FROM pg_class
                   WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r'";
     let (mut all, mut known) = (Vec::new(), HashMap::new());
@@ -227,11 +238,11 @@ impl Resolver {
         for row in &rows.rows {
             let key = (row.dependent.catalog, row.dependent.oid);
             let of_family = of_families.contains(&row.dependent.catalog);
-            if row.kind != 'e' && !of_family && !of_publications.contains(&row.dependent.catalog) {
+            if row.kind != MEMBER && !of_family && !of_publications.contains(&row.dependent.catalog) {
                 continue;
             }
             let Some(owner) = resolver.direct(row.referenced) else { continue };
-            if row.kind == 'e' {
+            if row.kind == MEMBER {
                 resolver.members.insert(key, owner);
             } else if of_family {
                 // Internal on the class that brought it, automatic on the family it was added to.
@@ -294,7 +305,7 @@ fn resolve(rows: &Rows, stand_ins: StandIns, objects: &[Object]) -> Vec<Edge> {
     let views = |object: &&Object| matches!(&object.body, Body::View(_));
     let views: FxHashSet<ObjectId> = objects.iter().filter(views).map(|object| object.id).collect();
     let mut edges = Vec::new();
-    for row in rows.rows.iter().filter(|row| row.kind != 'e') {
+    for row in rows.rows.iter().filter(|row| row.kind != MEMBER) {
         let (Some(dependent), Some(referenced)) = (resolver.resolve(row.dependent), resolver.resolve(row.referenced))
         else {
             continue;
@@ -302,13 +313,14 @@ fn resolve(rows: &Rows, stand_ins: StandIns, objects: &[Object]) -> Vec<Edge> {
         // Every view's rule hangs on its view, before 16 even twice; only columns tell a view that reads itself.
         let reads = row.kind == 'n' && row.referenced.column > 0;
         let reads_itself = dependent.by_rule && reads && views.contains(&dependent.id);
-        if dependent.id == referenced.id && !reads_itself {
+        let calls_itself = dependent.id.class == Class::Function;
+        if dependent.id == referenced.id && !reads_itself && !calls_itself {
             continue;
         }
         edges.push(Edge {
             dependent: dependent.id,
             referenced: referenced.id,
-            kind: row.kind,
+            kind: if row.kind == JOINED { MEMBER } else { row.kind },
             column: row.dependent.column,
             referenced_column: row.referenced.column,
             by_rule: dependent.by_rule,

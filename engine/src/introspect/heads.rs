@@ -65,10 +65,24 @@ pub async fn members(client: &Client<'_>) -> Result<Named, IntrospectError> {
            FROM (SELECT d.classid, d.refobjid, pg_catalog.array_agg(d.objid) AS oids
                    FROM pg_catalog.pg_depend d
                   WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+                    AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND {by_hand})
                   GROUP BY d.classid, d.refobjid) g
            JOIN pg_catalog.pg_extension e ON e.oid = g.refobjid
            JOIN pg_catalog.pg_class c ON c.oid = g.classid";
-    named(client, query).await
+    named(client, &query.replace("{by_hand}", &joined_by_hand("d.objid"))).await
+}
+
+/// SQL: whether a table joined its extension by `ALTER EXTENSION … ADD TABLE`, and is the user's own therefore: another
+/// transaction made it than the one that made it a member. System columns keep their rows as long as the table lives. What an
+/// extension registers as holding user's data is its own, whoever added it.
+pub(super) fn joined_by_hand(table: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_depend h
+                   JOIN pg_catalog.pg_attribute b ON b.attrelid = h.objid AND b.attnum = -1
+                  WHERE h.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND h.objid = {table}
+                    AND h.objsubid = 0 AND h.deptype = 'e' AND h.xmin <> b.xmin
+                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension x WHERE h.objid = ANY (x.extconfig)))"
+    )
 }
 
 /// Catalogs with owners, and the columns they stand in.

@@ -19,9 +19,14 @@ use std::fmt;
 
 use super::schedule::{EntryTask, LoadTask, QUICK};
 use crate::catalog::constraint::ConstraintRule;
-use crate::catalog::{Body, Catalog, ObjectId};
+use crate::catalog::{Body, Catalog, Object, ObjectId};
+use crate::ddl::two_steps::{self, TwoSteps};
 use crate::ddl::{Entry, EntryKind, Section};
 use crate::format::contents::{DataKind, TableData};
+use crate::limits::MIB;
+
+/// COPY bytes of a table from which on its keys are made in two steps: below, the second round trip costs more than it is worth.
+const WORTH_TWO_STEPS: u64 = MIB;
 
 /// When an entry runs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -103,6 +108,8 @@ pub struct RestorePlan {
     pub loads: Vec<PlannedLoad>,
     /// Entries by stage, each stage in table of contents order.
     pub stages: BTreeMap<Stage, Vec<EntryTask>>,
+    /// Entries that are made in two steps.
+    pub two_steps: BTreeMap<u32, TwoSteps>,
     /// Rows are not known yet, and bytes are estimates: of a copy.
     pub estimated: bool,
 }
@@ -132,6 +139,7 @@ pub fn plan(input: PlanInput<'_>) -> RestorePlan {
         order_by_foreign_keys(&input, &mut plan.loads);
     }
     let of_table = loads_by_table(&input, &plan.loads);
+    plan.two_steps = in_two_steps(&input, !has_pre_data);
     let mut stages: HashMap<u32, Stage> = HashMap::new();
     for entry in input.entries {
         let Some(base) = base_stage(entry) else { continue };
@@ -144,6 +152,7 @@ pub fn plan(input: PlanInput<'_>) -> RestorePlan {
         needed.sort_unstable();
         needed.dedup();
         let weight = needed.iter().map(|&load| plan.loads[load].chunks.iter().sum::<u64>()).sum();
+        let steps = plan.two_steps.get(&entry.id);
         // Of a relation whose rows are not loaded here nobody knows how many it has, unless it is made here and stays empty.
         let is_known = !needed.is_empty() || (has_pre_data && plan.loads.is_empty());
         let quick = entry.kind == EntryKind::Create && is_known && weight <= QUICK;
@@ -151,12 +160,30 @@ pub fn plan(input: PlanInput<'_>) -> RestorePlan {
             id: entry.id,
             depends: entry.depends.clone(),
             loads: needed,
-            locks: entry.locks.clone(),
+            locks: steps.map_or_else(|| entry.locks.clone(), |steps| steps.second_locks.clone()),
             weight,
+            first: steps.map(|steps| steps.first_locks.clone()),
             quick,
         });
     }
     plan
+}
+
+/// The keys of large tables that can be made in two steps. Tables that are made and not loaded are empty.
+fn in_two_steps(input: &PlanInput<'_>, are_there: bool) -> BTreeMap<u32, TwoSteps> {
+    let loaded = input.entries.iter().filter(|entry| entry.kind == EntryKind::TableData);
+    let loaded: HashSet<ObjectId> = loaded.filter_map(|entry| entry.object).collect();
+    let size = |data: &TableData| data.chunks.iter().map(|chunk| chunk.raw).sum::<u64>();
+    let large = input.tables.iter().filter(|data| size(data) >= WORTH_TWO_STEPS).filter_map(|data| data.object);
+    let large: HashSet<ObjectId> = large.filter(|object| are_there || loaded.contains(object)).collect();
+    if large.is_empty() {
+        return BTreeMap::new();
+    }
+    let objects: HashMap<ObjectId, &Object> = input.catalog.objects.iter().map(|object| (object.id, object)).collect();
+    let find = |id: ObjectId| objects.get(&id).copied();
+    let is_large = |entry: &&Entry| entry.relation.is_some_and(|relation| large.contains(&relation));
+    let stepped = |entry: &Entry| Some((entry.id, two_steps::of(entry, find)?));
+    input.entries.iter().filter(is_large).filter_map(stepped).collect()
 }
 
 /// The stage an entry's kind asks for; `None` for those that are loads or not statements of this database.

@@ -2,11 +2,12 @@
 //!
 //! Pure state machine: it is told what has ended and says what to begin. The rules, in order:
 //! 1. A statement runs when what it depends on has ended and every table it needs is completely loaded.
-//! 2. Statements whose relation locks collide never run side by side, so lanes never wait for each other on the server
+//! 2. A key of a large table has two steps ([`crate::ddl::two_steps`]), each with its own locks; the second follows the first.
+//! 3. Statements whose relation locks collide never run side by side, so lanes never wait for each other on the server
 //!    and cannot deadlock there.
-//! 3. Runnable statements go before loads, those of the largest table first: an index is built while its table is
+//! 4. Runnable statements go before loads, those of the largest table first: an index is built while its table is
 //!    still in the server's cache, and the longest chain of work starts early.
-//! 4. Loads go table by table, the largest first; several lanes share a table.
+//! 5. Loads go table by table, the largest first; several lanes share a table.
 //!
 //! Same inputs and same order of endings, same decisions (promise 11).
 
@@ -51,6 +52,8 @@ pub struct EntryTask {
     pub weight: u64,
     /// It is known to be over at once: it may share a transaction with others of its kind.
     pub quick: bool,
+    /// Locks of a first step that runs apart and before it; `None` where there is none.
+    pub first: Option<Vec<(ObjectId, LockKind)>>,
 }
 
 /// Something to do.
@@ -63,7 +66,12 @@ pub enum Task {
         /// Number of the chunk within it.
         chunk: usize,
     },
-    /// Run an entry.
+    /// Run the first step of an entry.
+    First {
+        /// The entry's number.
+        id: u32,
+    },
+    /// Run an entry, or what is left of it behind its first step.
     Entry {
         /// Its number.
         id: u32,
@@ -102,21 +110,33 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 enum Waiter {
     Load(usize),
-    Entry(u32),
+    Entry(Task),
+}
+
+/// The locks that are held on a relation.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    /// Of statements, shared or not.
+    statements: usize,
+    /// The one statement that holds it has it alone.
+    exclusive: bool,
+    /// Lanes that read it back.
+    readers: usize,
 }
 
 /// The state of one stage of a restore.
 #[derive(Debug)]
 pub struct Schedule {
     loads: Vec<Load>,
-    entries: HashMap<u32, Entry>,
+    /// Entries and their first steps.
+    entries: HashMap<Task, Entry>,
     /// Loads whose chunks may begin, largest first.
     open_loads: BTreeSet<(Reverse<u64>, usize)>,
     /// Entries that may begin as far as dependencies go, heaviest first.
-    ready: BTreeSet<(Reverse<u64>, u32)>,
+    ready: BTreeSet<(Reverse<u64>, Task)>,
     after_load: Vec<Vec<Waiter>>,
-    after_entry: HashMap<u32, Vec<u32>>,
-    locks: HashMap<ObjectId, (usize, bool)>,
+    after_entry: HashMap<Task, Vec<Task>>,
+    locks: HashMap<ObjectId, Held>,
     running: usize,
     unended: usize,
     readers_pass: bool,
@@ -135,7 +155,7 @@ impl Schedule {
             locks: HashMap::new(),
             running: 0,
             readers_pass: false,
-            unended: loads.iter().map(unloaded).sum::<usize>() + entries.len(),
+            unended: loads.iter().map(unloaded).sum::<usize>(),
         };
         for (number, load) in loads.iter().enumerate() {
             schedule.add_load(number, load, loads);
@@ -162,27 +182,40 @@ impl Schedule {
     fn add_entries(&mut self, entries: &[EntryTask], loads: &[LoadTask]) {
         let known: BTreeSet<u32> = entries.iter().map(|entry| entry.id).collect();
         for entry in entries {
-            let depends: BTreeSet<u32> =
-                entry.depends.iter().copied().filter(|id| *id != entry.id && known.contains(id)).collect();
-            let needed: BTreeSet<usize> = entry
-                .loads
-                .iter()
-                .copied()
-                .filter(|&load| loads.get(load).is_some_and(|load| unloaded(load) > 0))
-                .collect();
-            for &id in &depends {
-                self.after_entry.entry(id).or_default().push(entry.id);
+            let ids = entry.depends.iter().copied().filter(|id| *id != entry.id && known.contains(id));
+            let depends: BTreeSet<Task> = ids.map(|id| Task::Entry { id }).collect();
+            let is_needed = |load: &usize| loads.get(*load).is_some_and(|load| unloaded(load) > 0);
+            let needed: BTreeSet<usize> = entry.loads.iter().copied().filter(is_needed).collect();
+            let (whole, first) = (Task::Entry { id: entry.id }, Task::First { id: entry.id });
+            match &entry.first {
+                None => self.add_step(whole, (&depends, &needed), (&entry.locks, entry.weight), entry.quick),
+                Some(locks) => {
+                    self.add_step(first, (&depends, &needed), (locks, entry.weight), false);
+                    self.add_step(whole, (&[first].into(), &BTreeSet::new()), (&entry.locks, entry.weight), false);
+                }
             }
-            for &load in &needed {
-                self.after_load[load].push(Waiter::Entry(entry.id));
-            }
-            let blocked_by = depends.len() + needed.len();
-            if blocked_by == 0 {
-                self.ready.insert((Reverse(entry.weight), entry.id));
-            }
-            let (locks, weight, quick) = (entry.locks.clone(), entry.weight, entry.quick);
-            self.entries.insert(entry.id, Entry { blocked_by, locks, weight, quick, ended: false });
         }
+    }
+
+    fn add_step(
+        &mut self,
+        step: Task,
+        (depends, needed): (&BTreeSet<Task>, &BTreeSet<usize>),
+        (locks, weight): (&[(ObjectId, LockKind)], u64),
+        quick: bool,
+    ) {
+        for &other in depends {
+            self.after_entry.entry(other).or_default().push(step);
+        }
+        for &load in needed {
+            self.after_load[load].push(Waiter::Entry(step));
+        }
+        let blocked_by = depends.len() + needed.len();
+        if blocked_by == 0 {
+            self.ready.insert((Reverse(weight), step));
+        }
+        self.entries.insert(step, Entry { blocked_by, locks: locks.to_vec(), weight, quick, ended: false });
+        self.unended += 1;
     }
 
     /// Its statements take no lock that would keep a reader waiting, or that a reader keeps waiting.
@@ -208,6 +241,7 @@ impl Schedule {
         while more.len() < most && self.is_quick(first) {
             let next = match first {
                 Task::Chunk { .. } => self.next_quick_chunk(),
+                Task::First { .. } => None,
                 Task::Entry { .. } => self.next_quick_entry(),
             };
             let Some(task) = next else { break };
@@ -221,7 +255,7 @@ impl Schedule {
     pub fn is_quick(&self, task: Task) -> bool {
         match task {
             Task::Chunk { load, .. } => self.loads.get(load).is_some_and(|load| load.bytes <= QUICK),
-            Task::Entry { id } => self.entries.get(&id).is_some_and(|entry| entry.quick),
+            step => self.entries.get(&step).is_some_and(|entry| entry.quick),
         }
     }
 
@@ -231,18 +265,18 @@ impl Schedule {
     }
 
     fn next_quick_entry(&mut self) -> Option<Task> {
-        let may = |id: u32| self.entries.get(&id).is_some_and(|entry| entry.quick) && self.is_lockable(id);
-        let key = self.ready.iter().copied().find(|(_, id)| may(*id))?;
+        let may = |step: Task| self.is_quick(step) && self.is_lockable(step);
+        let key = self.ready.iter().copied().find(|(_, step)| may(*step))?;
         self.ready.remove(&key);
         self.lock(key.1);
-        Some(Task::Entry { id: key.1 })
+        Some(key.1)
     }
 
     fn next_entry(&mut self) -> Option<Task> {
-        let key = self.ready.iter().copied().find(|(_, id)| self.is_lockable(*id))?;
+        let key = self.ready.iter().copied().find(|(_, step)| self.is_lockable(*step))?;
         self.ready.remove(&key);
         self.lock(key.1);
-        Some(Task::Entry { id: key.1 })
+        Some(key.1)
     }
 
     fn next_chunk(&mut self) -> Option<Task> {
@@ -266,11 +300,11 @@ impl Schedule {
             self.open_loads.insert((Reverse(self.loads[number].bytes), number));
             return self.next_chunk();
         }
-        let id =
-            self.entries.iter().filter(|(_, entry)| !entry.ended && entry.blocked_by > 0).map(|(id, _)| *id).min()?;
-        self.entries.get_mut(&id)?.blocked_by = 0;
-        self.lock(id);
-        Some(Task::Entry { id })
+        let blocked = self.entries.iter().filter(|(_, entry)| !entry.ended && entry.blocked_by > 0);
+        let step = blocked.map(|(step, _)| *step).min()?;
+        self.entries.get_mut(&step)?.blocked_by = 0;
+        self.lock(step);
+        Some(step)
     }
 
     /// A task has ended, well or not: what depends on it may begin.
@@ -286,13 +320,13 @@ impl Schedule {
                     }
                 }
             }
-            Task::Entry { id } => {
-                self.unlock(id);
-                if let Some(entry) = self.entries.get_mut(&id) {
+            step => {
+                self.unlock(step);
+                if let Some(entry) = self.entries.get_mut(&step) {
                     entry.ended = true;
                 }
-                for id in self.after_entry.remove(&id).unwrap_or_default() {
-                    self.release(Waiter::Entry(id));
+                for other in self.after_entry.remove(&step).unwrap_or_default() {
+                    self.release(Waiter::Entry(other));
                 }
             }
         }
@@ -306,27 +340,28 @@ impl Schedule {
                 self.loads[load].waiting.insert(chunk);
                 self.open_loads.insert((Reverse(self.loads[load].bytes), load));
             }
-            Task::Entry { id } => {
-                self.unlock(id);
-                if let Some(entry) = self.entries.get(&id) {
-                    self.ready.insert((Reverse(entry.weight), id));
+            step => {
+                self.unlock(step);
+                if let Some(entry) = self.entries.get(&step) {
+                    self.ready.insert((Reverse(entry.weight), step));
                 }
             }
         }
     }
 
-    /// A lane with nothing to do wants to read a relation meanwhile: granted unless a statement that would have to wait for
-    /// the reader runs or could begin. It counts as running until [`Schedule::read`].
+    /// A lane with nothing to do wants to read a relation meanwhile: granted unless a statement has it alone, or one that
+    /// wants it alone waits for nothing but readers. It counts as running until [`Schedule::read`].
     pub fn try_read(&mut self, relation: ObjectId) -> bool {
-        let is_exclusive = |(id, kind): &(ObjectId, LockKind)| *id == relation && *kind == LockKind::Exclusive;
-        let wants = |(_, id): &(Reverse<u64>, u32)| self.entries[id].locks.iter().any(is_exclusive);
         if self.readers_pass {
             return true;
         }
-        if self.locks.get(&relation).is_some_and(|held| held.1) || self.ready.iter().any(wants) {
+        let held = self.locks.get(&relation).copied().unwrap_or_default();
+        let is_exclusive = |(id, kind): &(ObjectId, LockKind)| *id == relation && *kind == LockKind::Exclusive;
+        let wants = |(_, step): &(Reverse<u64>, Task)| self.entries[step].locks.iter().any(is_exclusive);
+        if held.exclusive || held.statements == 0 && self.ready.iter().any(wants) {
             return false;
         }
-        self.locks.entry(relation).or_insert((0, false)).0 += 1;
+        self.locks.entry(relation).or_default().readers += 1;
         self.running += 1;
         true
     }
@@ -337,7 +372,7 @@ impl Schedule {
             return;
         }
         self.running = self.running.saturating_sub(1);
-        self.let_go(relation);
+        self.let_go(relation, |held| held.readers -= 1);
     }
 
     /// Tasks that have begun and not ended, readers included.
@@ -362,45 +397,45 @@ impl Schedule {
                     self.open_loads.insert((Reverse(load.bytes), number));
                 }
             }
-            Waiter::Entry(id) => {
-                let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.blocked_by > 0) else { return };
+            Waiter::Entry(step) => {
+                let Some(entry) = self.entries.get_mut(&step).filter(|entry| entry.blocked_by > 0) else { return };
                 entry.blocked_by -= 1;
                 if entry.blocked_by == 0 {
-                    self.ready.insert((Reverse(entry.weight), id));
+                    self.ready.insert((Reverse(entry.weight), step));
                 }
             }
         }
     }
 
-    fn is_lockable(&self, id: u32) -> bool {
-        let Some(entry) = self.entries.get(&id) else { return false };
+    fn is_lockable(&self, step: Task) -> bool {
+        let Some(entry) = self.entries.get(&step) else { return false };
         entry.locks.iter().all(|(relation, kind)| match (self.locks.get(relation), kind) {
             (None, _) => true,
-            (Some((_, exclusive)), LockKind::Share) => !exclusive,
+            (Some(held), LockKind::Share) => !held.exclusive,
             (Some(_), LockKind::Exclusive) => false,
         })
     }
 
-    fn lock(&mut self, id: u32) {
-        let Some(entry) = self.entries.get(&id) else { return };
+    fn lock(&mut self, step: Task) {
+        let Some(entry) = self.entries.get(&step) else { return };
         for (relation, kind) in &entry.locks {
-            let held = self.locks.entry(*relation).or_insert((0, false));
-            held.0 += 1;
-            held.1 |= *kind == LockKind::Exclusive;
+            let held = self.locks.entry(*relation).or_default();
+            held.statements += 1;
+            held.exclusive |= *kind == LockKind::Exclusive;
         }
     }
 
-    fn unlock(&mut self, id: u32) {
-        let Some(entry) = self.entries.get(&id) else { return };
+    fn unlock(&mut self, step: Task) {
+        let Some(entry) = self.entries.get(&step) else { return };
         for (relation, _) in entry.locks.clone() {
-            self.let_go(relation);
+            self.let_go(relation, |held| held.statements -= 1);
         }
     }
 
-    fn let_go(&mut self, relation: ObjectId) {
+    fn let_go(&mut self, relation: ObjectId, of: impl Fn(&mut Held)) {
         if let Some(held) = self.locks.get_mut(&relation) {
-            held.0 -= 1;
-            if held.0 == 0 {
+            of(held);
+            if held.statements + held.readers == 0 {
                 self.locks.remove(&relation);
             }
         }
@@ -536,14 +571,37 @@ mod tests {
         schedule.ended(chunk(1, 0));
         assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 3 }));
         assert!(!schedule.try_read(relation(2)), "it runs");
-        assert!(!schedule.try_read(relation(1)), "it is ready and waits for the first reader");
         schedule.ended(Task::Entry { id: 1 });
+        assert!(!schedule.try_read(relation(1)), "it is ready and waits for the first reader");
         schedule.ended(Task::Entry { id: 3 });
         assert_eq!(schedule.take_next(), Next::Wait, "a reader holds it, and that is no loop");
         schedule.read(relation(1));
         assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 2 }));
         schedule.ended(Task::Entry { id: 2 });
         assert_eq!(schedule.take_next(), Next::Done);
+    }
+
+    #[test]
+    fn a_key_is_built_beside_other_indexes_and_added_alone() {
+        let locks = |kind| vec![(relation(1), kind)];
+        let key =
+            EntryTask { locks: locks(LockKind::Exclusive), first: Some(locks(LockKind::Share)), ..entry(1, &[], 9) };
+        let index = EntryTask { locks: locks(LockKind::Share), ..entry(2, &[], 9) };
+        let follows = EntryTask { depends: vec![1], ..entry(3, &[], 99) };
+        let mut schedule = Schedule::new(&[], &[index, follows, key]);
+        let (first, second) = (Task::First { id: 1 }, Task::Entry { id: 1 });
+        assert_eq!(schedule.take_next(), Next::Run(first));
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 2 }));
+        schedule.ended(first);
+        assert_eq!(schedule.take_next(), Next::Wait, "the other index is being built");
+        assert!(schedule.try_read(relation(1)), "the key waits for the index anyway");
+        schedule.ended(Task::Entry { id: 2 });
+        assert!(!schedule.try_read(relation(1)), "now it waits for the reader alone");
+        schedule.read(relation(1));
+        assert_eq!(schedule.take_next(), Next::Run(second));
+        assert!(!schedule.try_read(relation(1)));
+        schedule.ended(second);
+        assert_eq!(run(&mut schedule, 2), [Task::Entry { id: 3 }]);
     }
 
     #[test]
@@ -598,7 +656,7 @@ mod tests {
             .chain(more)
             .map(|task| match task {
                 Task::Entry { id } => id,
-                Task::Chunk { .. } => panic!("a chunk"),
+                other => panic!("{other:?}"),
             })
             .collect();
         assert_eq!(ids, (0..16).map(|n| 2 * n).collect::<Vec<_>>(), "one of each relation");
@@ -664,9 +722,10 @@ mod tests {
                 locks: vec![(relation(id % 20), if id % 2 == 0 { LockKind::Share } else { LockKind::Exclusive })],
                 weight: u64::from(id % 7),
                 quick: id % 2 == 0,
+                first: (id % 5 == 0).then(|| vec![(relation(id % 20), LockKind::Share)]),
             })
             .collect();
-        let count = loads.iter().map(unloaded).sum::<usize>() + entries.len();
+        let count = loads.iter().map(unloaded).sum::<usize>() + entries.len() + entries.len() / 5;
         for lanes in [1, 2, 8, 64] {
             let mut order = run(&mut Schedule::new(&loads, &entries), lanes);
             assert_eq!(order, run(&mut Schedule::new(&loads, &entries), lanes));

@@ -60,7 +60,7 @@ pub async fn of_database(connect: &ConnectOptions, role: Option<String>, globals
     drop(reader);
     holder.cancel().await;
     let catalog = read?;
-    let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
+    let toc = ddl::write(&catalog, Dialect { target: catalog.server.version });
     let mut losses: Vec<Loss> = catalog.unsupported.iter().map(Loss::unsupported).collect();
     // Where sequences stand is not asked for, and no text says it.
     let said = toc.entries.iter().filter(|entry| entry.kind != EntryKind::SequenceSet);

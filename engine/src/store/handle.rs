@@ -15,7 +15,7 @@ use object_store::{
 
 use super::config::StoreConfig;
 use super::error::{Trouble, convert, trouble};
-use super::{location, open};
+use super::{direct, location, open};
 use crate::error::{Error, Kind, Result};
 
 /// An opened place: a bucket and prefix, a folder, or memory. Cheap to clone.
@@ -140,8 +140,22 @@ impl Store {
 
     /// Puts an object whatever is there: for names that mean their bytes, and for bundles.
     pub(super) async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
+        if self.put_directly(key, &bytes).await? {
+            return Ok(());
+        }
         let put = self.inner.put(&self.path(key)?, PutPayload::from_bytes(bytes)).await;
         put.map(drop).map_err(|error| convert(&error, &format!("storing {key}")))
+    }
+
+    /// Writes a large object of a folder past the page cache; false where it must go the ordinary way.
+    async fn put_directly(&self, key: &str, bytes: &Bytes) -> Result<bool> {
+        let Some(folder) = self.folder.as_deref().filter(|_| direct::is_fit(bytes)) else { return Ok(false) };
+        let (path, bytes) = (folder.join(key), bytes.clone());
+        // As object_store does it: a thread that may wait for the disk.
+        let written = tokio::task::spawn_blocking(move || direct::write(&path, &bytes)).await;
+        let failed = |error| object_store::Error::Generic { store: "folder", source: Box::new(error) };
+        let written = written.map_err(std::io::Error::other).flatten().map_err(failed);
+        written.map_err(|error| convert(&error, &format!("storing {key}")))
     }
 
     /// Puts an object if none is there; false when one is. Stores that ignore the condition replace it: callers look

@@ -14,6 +14,7 @@ mod aws_profile;
 mod bundles;
 mod check;
 mod config;
+mod direct;
 mod error;
 mod handle;
 pub mod key_file;

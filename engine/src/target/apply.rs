@@ -10,6 +10,7 @@ use super::copy_progress::{self, Entered};
 use super::facts::Known;
 use super::progress;
 use crate::connect::{self, Lane, ServerError};
+use crate::ddl::two_steps::TwoSteps;
 use crate::ddl::{Entry, EntryKind};
 use crate::error::{Error, Kind, Result};
 use crate::sql::{quote_ident, quote_literal};
@@ -53,6 +54,8 @@ pub struct Prepared {
     lost: Vec<Lost>,
     secret: bool,
     entered: Option<(u64, Entered)>,
+    /// It is the first of two steps, and this takes it back.
+    undo: Option<String>,
 }
 
 /// `Debug` hides the text: it may hold a password.
@@ -97,6 +100,7 @@ impl Prepared {
             lost: Vec::new(),
             secret: entry.secret,
             entered: rules.attempt.map(|attempt| (attempt, Entered::of(entry))),
+            undo: None,
         };
         let losses = entry.losses.iter().map(|reason| prepared.lose(&entry.desc, reason.clone()));
         prepared.lost = losses.collect();
@@ -136,12 +140,38 @@ impl Prepared {
             lost: Vec::new(),
             secret: false,
             entered: None,
+            undo: None,
         }
+    }
+
+    /// The first of its two steps alone.
+    pub fn first_step(&self, steps: &TwoSteps) -> Self {
+        let mut first = self.with_step(steps, &steps.first);
+        // Owner, marks and losses belong to the second.
+        let end = first.statements.iter().position(|statement| statement.sql == steps.first);
+        first.statements.truncate(end.map_or(0, |end| end + 1));
+        Self { lost: Vec::new(), undo: Some(steps.undo.clone()), ..first }
+    }
+
+    /// What is left of it behind its first step.
+    pub fn second_step(&self, steps: &TwoSteps) -> Self {
+        self.with_step(steps, &steps.second)
+    }
+
+    fn with_step(&self, steps: &TwoSteps, step: &str) -> Self {
+        let mut other = self.clone();
+        for statement in other.statements.iter_mut().filter(|statement| statement.sql == steps.whole) {
+            step.clone_into(&mut statement.sql);
+        }
+        other
     }
 
     /// The statement that writes it down.
     pub fn done(&self) -> String {
-        progress::entry_done(self.id, self.entered.as_ref())
+        match &self.undo {
+            Some(undo) => progress::entry_begun(self.id, undo, self.entered.as_ref().map(|(attempt, _)| *attempt)),
+            None => progress::entry_done(self.id, self.entered.as_ref()),
+        }
     }
 
     fn lose(&self, class: &str, reason: String) -> Lost {
@@ -208,13 +238,17 @@ impl Prepared {
         self.statements.iter().for_each(|statement| push(sql, &statement.sql));
     }
 
-    fn failed(&self, error: Error) -> Error {
+    /// The error that ends the run, with the statement where it is known.
+    fn failed(&self, sql: Option<&str>, error: Error) -> Error {
         let what = format!("{} {}", self.class, self.name);
         let hint = connect::server_error(&error).map(|server| advice(&server.code, &self.class));
         let error = match self.secret {
             // The server may quote the statement, and the statement holds a password.
             true => Error::new(Kind::Target, format!("{what}: the server refused it")),
-            false => error.context(what),
+            false => match sql {
+                Some(sql) => error.context(format!("{what} ({})", head(sql))),
+                None => error.context(what),
+            },
         };
         match hint {
             Some(hint) => error.hint(hint),
@@ -238,7 +272,7 @@ impl Prepared {
     pub fn forgive(&self, lane: &Lane, sql: &str, error: Error, rules: Rules) -> Result<Lost> {
         match connect::server_error(&error).filter(|_| lane.is_usable()) {
             None => Err(error),
-            Some(server) if rules.exit_on_error || ends_the_run(&server.code) => Err(self.failed(error)),
+            Some(server) if rules.exit_on_error || ends_the_run(&server.code) => Err(self.failed(Some(sql), error)),
             Some(server) => Ok(self.lost_by(sql, server)),
         }
     }
@@ -345,8 +379,20 @@ pub async fn run_whole(lane: &mut Lane, entry: &Prepared, how: WrittenDown) -> R
         return Err(copy_progress::superseded(error));
     }
     match connect::sqlstate(&error).is_some_and(ends_the_run) {
-        true => Err(entry.failed(error)),
+        true => Err(entry.failed(None, error)),
         false => Ok(Err(error)),
+    }
+}
+
+/// Takes the first of an entry's two steps back.
+///
+/// # Errors
+/// `Kind::Target` if it cannot be taken back.
+pub async fn undo(lane: &mut Lane, entry: &Prepared, steps: &TwoSteps) -> Result<()> {
+    let sql = format!("BEGIN; {}; COMMIT", progress::entry_undone(entry.id, &steps.undo));
+    match lane.execute(&sql).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(entry.failed(Some(&steps.undo), rollback(lane, error).await?)),
     }
 }
 
@@ -363,7 +409,7 @@ pub async fn run_rest(
     {
         return Ok(applied);
     }
-    if rules.exit_on_error { Err(entry.failed(refused)) } else { run_in_steps(lane, entry, rules, how).await }
+    run_in_steps(lane, entry, rules, how).await
 }
 
 /// Runs entries in order in one transaction, which commits whatever works: interrupted, nothing of it was done. They are
@@ -427,7 +473,7 @@ async fn run_in_steps(lane: &mut Lane, entry: &Prepared, rules: Rules, how: Writ
         Err(error) => {
             // Deferred checks fail here, with everything that was kept.
             let error = rollback(lane, error).await?;
-            Err(entry.failed(error))
+            Err(entry.failed(None, error))
         }
     }
 }
@@ -633,6 +679,31 @@ mod tests {
         assert!(all.contains("CREATE SCHEMA IF NOT EXISTS there;\nALTER SCHEMA there OWNER TO alice"), "{all}");
         assert!(sql(&schema("new"), Rules::default()).0.contains("CREATE SCHEMA new"));
         assert!(lost.is_empty());
+    }
+
+    #[test]
+    fn two_steps_are_written_down_each() {
+        let steps = TwoSteps {
+            whole: "CREATE TABLE s.t ()".into(),
+            first: "FIRST".into(),
+            undo: "UNDO".into(),
+            second: "SECOND".into(),
+            first_locks: vec![],
+            second_locks: vec![],
+        };
+        let entry = Entry { tablespace: Some("fast".into()), ..entry() };
+        let prepared = Prepared::new(&entry, Rules::default(), &known());
+        let sql = |prepared: Prepared| {
+            let mut sql = String::new();
+            prepared.push_all(&mut sql, true);
+            sql
+        };
+        let expected =
+            "INSERT INTO _pgfreight.begun VALUES (5, 'UNDO');\nSET LOCAL default_tablespace = 'fast';\nFIRST";
+        assert_eq!(sql(prepared.first_step(&steps)), expected);
+        let second = sql(prepared.second_step(&steps));
+        assert!(second.starts_with("INSERT INTO _pgfreight.entry VALUES (5);\nSET LOCAL"), "{second}");
+        assert!(second.contains("\nSECOND;\n") && second.ends_with("OWNER TO alice"), "{second}");
     }
 
     #[test]

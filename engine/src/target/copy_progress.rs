@@ -4,7 +4,7 @@
 //! may be others. So an entry's row holds the digest of its statements, and a chunk's row the table, the range, and the
 //! fingerprint of the rows that were loaded.
 //!
-//! Every continuation is a new attempt, and rows can be written under the latest one only (a check constraint on either
+//! Every continuation is a new attempt, and rows can be written under the latest one only (a check constraint on each
 //! table): what a process that was thought dead still sends is refused by the target, and never mixed in.
 
 use std::collections::BTreeMap;
@@ -133,6 +133,8 @@ pub struct Written {
     pub entries: Vec<Entered>,
     /// The drops of `--clean` ran.
     pub dropped: bool,
+    /// What takes back the first steps that no second one followed.
+    pub begun: Vec<String>,
     /// Chunks that were loaded.
     pub chunks: Vec<LoadedChunk>,
 }
@@ -140,7 +142,7 @@ pub struct Written {
 /// Begins the next attempt: waits for what an earlier one has under way, and refuses whatever it still sends.
 pub async fn take_over(lane: &mut Lane) -> Result<u64> {
     let bump = format!(
-        "BEGIN; LOCK TABLE {SCHEMA}.run, {SCHEMA}.entry, {SCHEMA}.chunk IN ACCESS EXCLUSIVE MODE; \
+        "BEGIN; LOCK TABLE {SCHEMA}.run, {SCHEMA}.entry, {SCHEMA}.begun, {SCHEMA}.chunk IN ACCESS EXCLUSIVE MODE; \
          UPDATE {SCHEMA}.run SET attempt = attempt + 1"
     );
     lane.execute(&bump).await.map_err(unreadable)?;
@@ -150,7 +152,7 @@ pub async fn take_over(lane: &mut Lane) -> Result<u64> {
             .hint("Begin again in an empty database.")
     })?;
     let mut sql = String::new();
-    for table in ["entry", "chunk"] {
+    for table in ["entry", "begun", "chunk"] {
         // Rows of earlier attempts stay; they are written anew under the present one in a moment.
         sql.push_str(&format!(
             "ALTER TABLE {SCHEMA}.{table} DROP CONSTRAINT {ATTEMPT}, ADD CONSTRAINT {ATTEMPT} CHECK (attempt = {attempt}) \
@@ -172,6 +174,9 @@ pub async fn read(lane: &mut Lane) -> Result<Written> {
             _ => {}
         }
     }
+    let sql =
+        format!("SELECT undo FROM {SCHEMA}.begun WHERE entry NOT IN (SELECT entry FROM {SCHEMA}.entry) ORDER BY entry");
+    written.begun = lane.execute(&sql).await.map_err(unreadable)?.into_iter().flatten().flatten().collect();
     let sql = format!("SELECT what, first, past, rows, raw, fingerprint FROM {SCHEMA}.chunk ORDER BY load, chunk");
     let rows = lane.execute(&sql).await.map_err(unreadable)?;
     written.chunks = rows.iter().filter_map(|row| LoadedChunk::of(row)).collect();
@@ -219,7 +224,7 @@ pub struct Kept {
 pub async fn rewrite(lane: &mut Lane, attempt: u64, undo: &[String], kept: &Kept) -> Result<()> {
     let mut statements: Vec<String> = vec!["BEGIN".to_owned()];
     statements.extend(undo.iter().cloned());
-    statements.push(format!("DELETE FROM {SCHEMA}.entry; DELETE FROM {SCHEMA}.chunk"));
+    statements.push(format!("DELETE FROM {SCHEMA}.entry; DELETE FROM {SCHEMA}.begun; DELETE FROM {SCHEMA}.chunk"));
     if kept.dropped {
         statements.push(super::progress::entry_done(DROPS, None));
     }

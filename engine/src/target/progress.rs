@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `run` | this database is being restored from this dump with these options |
 //! | `entry` | this entry of the table of contents was run (0: the drops of `--clean`) |
+//! | `begun` | the first of this entry's two steps was run, and what takes it back |
 //! | `chunk` | this chunk of this table was loaded |
 //! | `loss` | an entry that was run could not be carried; kept so that a continued run reports it too |
 //! | `occupied` | this table had rows before, which no check may count |
@@ -30,7 +31,7 @@ use crate::sql::quote_literal;
 pub const SCHEMA: &str = "_pgfreight";
 
 /// Version of the tables; another one is refused.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What the origin of a copy begins with; no dump is called so.
 pub const COPY_OF: &str = "copy of ";
@@ -70,6 +71,8 @@ pub enum Found {
 pub struct Done {
     /// Entries.
     pub entries: BTreeSet<u32>,
+    /// Entries of which the first of two steps was run.
+    pub begun: BTreeSet<u32>,
     /// Chunks: position of the table in the contents, number of the chunk.
     pub chunks: HashSet<(usize, usize)>,
     /// Losses it had.
@@ -102,6 +105,9 @@ pub async fn read(lane: &mut Lane, mark: &RunMark) -> Result<Found> {
     for row in lane.execute(&format!("SELECT entry FROM {SCHEMA}.entry")).await.map_err(unreadable)? {
         done.entries.extend(number::<u32>(&row, 0));
     }
+    for row in lane.execute(&format!("SELECT entry FROM {SCHEMA}.begun")).await.map_err(unreadable)? {
+        done.begun.extend(number::<u32>(&row, 0));
+    }
     for row in lane.execute(&format!("SELECT load, chunk FROM {SCHEMA}.chunk")).await.map_err(unreadable)? {
         done.chunks.extend(number(&row, 0).zip(number(&row, 1)));
     }
@@ -128,6 +134,8 @@ pub async fn begin(lane: &mut Lane, mark: &RunMark, occupied: &BTreeSet<String>)
          started pg_catalog.timestamptz, server pg_catalog.text, attempt pg_catalog.int8); \
          CREATE TABLE {SCHEMA}.entry (entry pg_catalog.int8 PRIMARY KEY, attempt pg_catalog.int8 \
          CONSTRAINT {ATTEMPT} CHECK (attempt = 1), digest pg_catalog.text, what pg_catalog.text); \
+         CREATE TABLE {SCHEMA}.begun (entry pg_catalog.int8 PRIMARY KEY, undo pg_catalog.text, attempt pg_catalog.int8 \
+         CONSTRAINT {ATTEMPT} CHECK (attempt = 1)); \
          CREATE TABLE {SCHEMA}.chunk (load pg_catalog.int8, chunk pg_catalog.int8, attempt pg_catalog.int8 \
          CONSTRAINT {ATTEMPT} CHECK (attempt = 1), what pg_catalog.text, first pg_catalog.int8, past pg_catalog.int8, \
          rows pg_catalog.int8, raw pg_catalog.int8, fingerprint pg_catalog.text, PRIMARY KEY (load, chunk)); \
@@ -182,6 +190,17 @@ pub fn entries_done<'a>(entries: impl IntoIterator<Item = (u32, Option<&'a (u64,
     format!("INSERT INTO {SCHEMA}.entry VALUES {}", rows.join(", "))
 }
 
+/// The statement that writes down the first of an entry's two steps, and what takes it back; of a copy, with its attempt.
+pub fn entry_begun(id: u32, undo: &str, attempt: Option<u64>) -> String {
+    let attempt = attempt.map_or_else(String::new, |attempt| format!(", {attempt}"));
+    format!("INSERT INTO {SCHEMA}.begun VALUES ({id}, {}{attempt})", quote_literal(undo))
+}
+
+/// The statements that take the first of an entry's two steps back.
+pub fn entry_undone(id: u32, undo: &str) -> String {
+    format!("{undo}; DELETE FROM {SCHEMA}.begun WHERE entry = {id}")
+}
+
 /// One statement that writes chunks (position of the table, number of the chunk) down, at least one; of a copy, with its
 /// attempt.
 pub fn chunks_done(chunks: &[(usize, usize)], attempt: Option<u64>) -> String {
@@ -204,7 +223,10 @@ pub fn loss(lost: &Lost) -> String {
 pub fn is_done_already(error: &Error) -> bool {
     connect::server_error(error).is_some_and(|server| {
         server.code == "23505"
-            && server.constraint.as_deref().is_some_and(|name| name == "entry_pkey" || name == "chunk_pkey")
+            && server
+                .constraint
+                .as_deref()
+                .is_some_and(|name| matches!(name, "entry_pkey" | "begun_pkey" | "chunk_pkey"))
             && server.schema.as_deref().is_none_or(|schema| schema == SCHEMA)
     })
 }
@@ -215,7 +237,8 @@ pub fn drop_statements(attempt: Option<u64>) -> String {
         attempt.map_or_else(String::new, |attempt| format!("INSERT INTO {SCHEMA}.entry VALUES (-1, {attempt}); "));
     format!(
         "{ours}SET LOCAL synchronous_commit = on; \
-         DROP TABLE IF EXISTS {SCHEMA}.occupied, {SCHEMA}.loss, {SCHEMA}.chunk, {SCHEMA}.entry, {SCHEMA}.run; DROP SCHEMA IF EXISTS {SCHEMA}"
+         DROP TABLE IF EXISTS {SCHEMA}.occupied, {SCHEMA}.loss, {SCHEMA}.chunk, {SCHEMA}.begun, {SCHEMA}.entry, \
+         {SCHEMA}.run; DROP SCHEMA IF EXISTS {SCHEMA}"
     )
 }
 
@@ -277,5 +300,7 @@ mod tests {
         assert_eq!(entries_done([(7, None), (8, None)]), "INSERT INTO _pgfreight.entry VALUES (7), (8)");
         assert_eq!(chunks_done(&[(1, 2)], None), "INSERT INTO _pgfreight.chunk VALUES (1, 2)");
         assert_eq!(chunks_done(&[(1, 2), (4, 0)], Some(3)), "INSERT INTO _pgfreight.chunk VALUES (1, 2, 3), (4, 0, 3)");
+        assert_eq!(entry_begun(7, "DROP 'x'", None), "INSERT INTO _pgfreight.begun VALUES (7, 'DROP ''x''')");
+        assert_eq!(entry_begun(7, "DROP", Some(3)), "INSERT INTO _pgfreight.begun VALUES (7, 'DROP', 3)");
     }
 }

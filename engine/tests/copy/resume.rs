@@ -270,3 +270,24 @@ async fn of_two_at_once_the_later_one_takes_over() {
     compare::assert_equal(&source.url(), &target.url(), Scope::All);
     assert_clean(&target);
 }
+
+/// Keys that were begun when a copy was stopped are begun again: their entries may have other numbers by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_were_begun_are_begun_again() {
+    const FIRST: [fn(&Event) -> bool; 2] = [
+        |event| matches!(event, Event::Stint { what, name, .. } if what == "CONSTRAINT" && name.ends_with("orders_pkey")),
+        |event| matches!(event, Event::Stint { what, name, .. } if what == "FK CONSTRAINT" && name.ends_with("orders_customer_fkey")),
+    ];
+    for (round, first) in FIRST.into_iter().enumerate() {
+        let source = sample(Cluster::shared(18), "source");
+        let target = Cluster::shared(18).database("target");
+        stopped_at(&source, &target, 1, first).await;
+        let begun = "SELECT count(*) FROM _pgfreight.begun WHERE entry NOT IN (SELECT entry FROM _pgfreight.entry)";
+        assert_ne!(target.value(begun), "0", "both steps were done");
+        go_on(&source, round + 1);
+        let (report, _) = continued(&source, &target).await;
+        assert!(ok(report).losses.is_empty());
+        compare::assert_equal(&source.url(), &target.url(), Scope::All);
+        assert_clean(&target);
+    }
+}

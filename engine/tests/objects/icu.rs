@@ -119,7 +119,7 @@ async fn collations_and_all_that_use_them_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn collations_go_from_major_to_major() {
-    for (from, to) in [(14, 15), (14, 18), (15, 18), (15, 14)] {
+    for (from, to) in [(14, 15), (14, 18), (15, 18), (15, 14), (16, 17), (17, 16)] {
         let (source, target) = (Cluster::icu(from).database("icu_src"), Cluster::icu(to).database("icu_dst"));
         source.execute(COLLATIONS);
         let report = carried(&source, &target.url(), &jobs(2)).await;
@@ -129,6 +129,19 @@ async fn collations_go_from_major_to_major() {
         let known = |rows: Rows| rows.into_iter().map(|row| row[..3].to_vec()).collect::<Vec<_>>();
         assert_eq!(known(collations(&source)), known(collations(&target)), "{from} to {to}");
         assert_eq!((uses(&source), behaviour(&source)), (uses(&target), behaviour(&target)), "{from} to {to}");
+    }
+    // Rules came with 16 and mean the same ever since.
+    for (from, to) in [(16, 18), (18, 17), (17, 16)] {
+        let (source, target) = (Cluster::icu(from).database("icu_src"), Cluster::icu(to).database("icu_dst"));
+        source.execute("CREATE SCHEMA s");
+        source.execute(RULES);
+        let report = carried(&source, &target.url(), &jobs(2)).await;
+        assert_eq!(sentences(&report), Vec::<String>::new(), "{from} to {to}");
+        compare::assert_equal(&source.url(), &target.url(), Scope::Data);
+        assert_eq!(collations(&source), collations(&target), "{from} to {to}");
+        let order = "SELECT string_agg(k, ' ' ORDER BY k) FROM s.by_rules";
+        assert_eq!(source.value(order), target.value(order), "{from} to {to}");
+        assert_eq!(target.value(order), "a g b", "{from} to {to}");
     }
     // What an older server has no word for is named; the collation and its table are there without it.
     let (source, target) = (Cluster::icu(18).database("icu_src"), Cluster::icu(15).database("icu_dst"));
@@ -143,10 +156,13 @@ async fn collations_go_from_major_to_major() {
 /// The database's own locale, which `--create` keeps.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_icu_keeps_provider_locale_and_rules() {
-    let newest = "LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' LOCALE 'C' ICU_RULES '&a < g'";
+    let ruled = "LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' LOCALE 'C' ICU_RULES '&a < g'";
     let cases = [
         (15, "LOCALE_PROVIDER icu ICU_LOCALE 'und-u-kn-true' LC_COLLATE 'C' LC_CTYPE 'POSIX'", "daticulocale"),
-        (18, newest, "datlocale"),
+        (16, ruled, "daticulocale"),
+        (17, ruled, "datlocale"),
+        (18, ruled, "datlocale"),
+        (17, "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'", "datlocale"),
         (18, "LOCALE_PROVIDER icu ICU_LOCALE 'und-u-ks-level2' LOCALE 'C'", "datlocale"),
         (18, "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'", "datlocale"),
         (18, "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'PG_UNICODE_FAST' LOCALE 'C'", "datlocale"),

@@ -34,7 +34,7 @@ async fn read(database: &Database<'_>) -> Catalog {
 }
 
 fn write(catalog: &Catalog, major: u32) -> Toc {
-    ddl::write(catalog, Dialect { target: ServerVersion::from_major(major) }).unwrap()
+    ddl::write(catalog, Dialect { target: ServerVersion::from_major(major) })
 }
 
 /// All statements but those about the database itself, with secrets, as a restore runs them.

@@ -6,6 +6,7 @@ mod many;
 mod needs;
 mod options;
 mod resume;
+mod two_steps;
 
 use pgfreight_engine::connect::{ConnectArgs, ConnectOptions, Environment, resolve};
 use pgfreight_engine::format::descriptor::Descriptor;

@@ -182,7 +182,10 @@ const BEYOND_PG_DUMP: &str = "
     CREATE OPERATOR === (FUNCTION = same, LEFTARG = text, RIGHTARG = int);
     ALTER OPERATOR FAMILY integer_ops USING btree ADD OPERATOR 3 === (text, int), FUNCTION 1 (text, int) order_of(text, int);
     CREATE OPERATOR !=== (FUNCTION = same, LEFTARG = text, RIGHTARG = int, NEGATOR = <<==>>);
-    DROP OPERATOR !=== (text, int)";
+    DROP OPERATOR !=== (text, int);
+    CREATE TABLE joined (a int PRIMARY KEY); INSERT INTO joined VALUES (1), (2); GRANT SELECT ON joined TO pg_monitor;
+    ALTER EXTENSION hstore ADD TABLE joined;
+    GRANT INSERT (a) ON joined TO pg_monitor";
 
 const BEYOND_PG_DUMP_STATE: &str = "
     SELECT obj_description('akeys(hstore)'::regprocedure, 'pg_proc')
@@ -194,6 +197,10 @@ const BEYOND_PG_DUMP_STATE: &str = "
                  AND amproc::text LIKE 'order_of%'
     UNION ALL SELECT format('%s %s %s', oprname, oprleft::regtype, oprright::regtype) FROM pg_operator
                WHERE oprcode = 0 AND oprnamespace = 'public'::regnamespace
+    UNION ALL SELECT format('%s %s', objid::regclass, extname) FROM pg_depend JOIN pg_extension e ON e.oid = refobjid
+               WHERE classid = 'pg_class'::regclass AND deptype = 'e' AND objid::regclass::text = 'joined' AND extname = 'hstore'
+    UNION ALL SELECT format('%s %s %s', relacl, attacl, (SELECT sum(a) FROM joined)) FROM pg_class c
+                JOIN pg_attribute t ON attrelid = c.oid AND attname = 'a' WHERE relname = 'joined'
     ORDER BY 1";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,7 +214,7 @@ async fn what_pg_dump_leaves_behind_comes_along() {
         }
         let failing = source.client().await;
         failing.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY never ON twice (a)").await.unwrap_err();
-        assert_eq!(source.rows(BEYOND_PG_DUMP_STATE).len(), 5, "{:?}", source.rows(BEYOND_PG_DUMP_STATE));
+        assert_eq!(source.rows(BEYOND_PG_DUMP_STATE).len(), 7, "{:?}", source.rows(BEYOND_PG_DUMP_STATE));
         let (losses, wrong) = there_and_back(&place, &source, &target, &small_chunks()).await;
         assert_eq!((losses.len(), wrong), (0, Vec::new()), "{major}: {losses:?}");
         assert_eq!(source.rows(BEYOND_PG_DUMP_STATE), target.rows(BEYOND_PG_DUMP_STATE), "{major}");

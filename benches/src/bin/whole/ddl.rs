@@ -4,12 +4,14 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use pgfreight_fixtures::postgres::{Cluster, Database};
-use pgfreight_fixtures::tools;
+use pgfreight_fixtures::postgres::{Cluster, Database, Options};
+use pgfreight_fixtures::{regression, tools};
 
-use super::Settings;
+use super::ground::Ground;
 use super::measure::{self, Cost};
-use super::table::{Costs, Table};
+use super::settings::Settings;
+use super::table;
+use super::turns::{Contender, take};
 
 /// One database's schema.
 pub struct Ddl<'a> {
@@ -19,8 +21,22 @@ pub struct Ddl<'a> {
     folder: tempfile::TempDir,
 }
 
-/// A contender's name, and how it runs once.
-type Contender<'a> = (&'static str, fn(&Ddl<'a>) -> Cost);
+/// Schemas without rows: many tables, and the one that PostgreSQL's own regression suite leaves.
+pub fn run(ground: &Ground) {
+    let many = ground.cluster.database("many_tables");
+    many_tables(&many, ground.settings.many(), 0);
+    println!("\n## {} tables without rows", ground.settings.many());
+    Ddl::new(&ground.cluster, &ground.settings, many.name()).run();
+    drop(many);
+    if regression::is_here() {
+        let lines = ["max_locks_per_transaction = 256", "max_prepared_transactions = 10"].map(str::to_owned);
+        let cluster = Cluster::start(regression::MAJOR, &Options { settings: lines.to_vec(), ..Options::default() });
+        let folder = tempfile::tempdir().expect("a folder");
+        regression::run(&cluster, folder.path());
+        println!("\n## The regression suite's database, PostgreSQL {}", regression::MAJOR);
+        Ddl::new(&cluster, &ground.settings, regression::DATABASE).run();
+    }
+}
 
 /// Tables with a key, an index, a default, a check, a comment and so many rows each; a batch in each transaction.
 pub fn many_tables(database: &Database<'_>, tables: u32, rows: u32) {
@@ -49,20 +65,16 @@ impl<'a> Ddl<'a> {
     /// Runs and prints all rounds.
     pub fn run(&self) {
         self.prepare();
-        let reads: [Contender<'a>; 2] = [("pgfreight schema", Self::read_ours), ("pg_dump -s", Self::read_theirs)];
-        let writes: [Contender<'a>; 2] = [("pgfreight restore -s", Self::write_ours), ("psql", Self::write_theirs)];
-        Table::new("schema, read", "pg_dump -s").print(&self.rounds(&reads));
-        Table::new("schema, restored", "psql").print(&self.rounds(&writes));
-    }
-
-    fn rounds(&self, contenders: &[Contender<'a>]) -> Costs {
-        let mut costs: Costs = contenders.iter().map(|(name, _)| (*name, Vec::new())).collect();
-        for _ in 0..self.settings.rounds {
-            for (position, (_, contender)) in contenders.iter().enumerate() {
-                costs[position].1.push(contender(self));
-            }
-        }
-        costs
+        let reads = [
+            Contender::new("pgfreight schema", || self.read_ours()),
+            Contender::new("pg_dump -s", || self.read_theirs()),
+        ];
+        table::print("schema, read", "pg_dump -s", &take(self.settings.rounds, &reads));
+        let writes = [
+            Contender::new("pgfreight restore -s", || self.write_ours()),
+            Contender::new("psql", || self.write_theirs()),
+        ];
+        table::print("schema, restored", "psql", &take(self.settings.rounds, &writes));
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -112,7 +124,7 @@ impl<'a> Ddl<'a> {
         let target = self.cluster.database("ddl_ours");
         let mut restore = self.pgfreight("restore");
         restore.args(["latest", "-s", "--allow-unsigned", "--allow-losses", "-d", &target.url()]);
-        restore.args(["-j", &self.settings.lanes.to_string(), "--repo"]).arg(self.path("repository"));
+        restore.args(["-j", &self.settings.jobs(), "--repo"]).arg(self.path("repository"));
         measure::pipeline(self.server(), vec![restore])
     }
 

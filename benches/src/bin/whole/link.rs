@@ -2,134 +2,134 @@
 //!
 //! The link is a proxy on this machine, which takes processor time of its own: what it costs is in the wall time.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use pgfreight_fixtures::postgres::{Cluster, Database};
 use pgfreight_fixtures::proxy::{Conditions, Proxy};
 use pgfreight_fixtures::s3;
 
-use super::Settings;
-use super::measure::{self, Cost};
+use super::goals::Board;
+use super::ground::Filled;
+use super::measure::Cost;
+use super::turns::{Contender, Costs, Ratio, take};
 
 /// There and back; the proxy delays each way by half of it.
 const DATABASE_ROUND_TRIP: Duration = Duration::from_millis(50);
 
-/// What one connection to the far database carries in a second: a window of half a megabyte in a round trip of 50 ms.
-const CONNECTION: u64 = 10 << 20;
+/// What one connection to the far database carries in a second: a window of a quarter of a megabyte in a round trip.
+const CONNECTION: u64 = 5 << 20;
+
+/// Lanes to the far database.
+const LANES: [(&str, u32); 5] = [("1", 1), ("2", 2), ("4", 4), ("8", 8), ("16", 16)];
+
+/// Kilobytes of a chunk, for each gigabyte of the scale: with so small ones the database is like one sixteen times as large
+/// with the usual ones, and there are enough of them for sixteen lanes.
+const CHUNK: f64 = 8192.0;
+
+/// Kilobytes of the smallest chunk there is.
+const SMALLEST_CHUNK: f64 = 1024.0;
+
+/// The same database without a link, with as many lanes as the others have: what fills any link.
+const NEAR: &str = "near";
 
 /// Times there and back to the far store.
-const STORE_ROUND_TRIPS: [u64; 3] = [0, 30, 100];
+const STORES: [(&str, u64); 3] = [("0", 0), ("30", 30), ("100", 100)];
 
 /// What one connection to the far store carries in a second.
 const STORE_CONNECTION: u64 = 40 << 20;
 
-/// Dumps of a database over links.
-pub struct Link<'a> {
-    cluster: &'a Cluster,
-    settings: &'a Settings,
-    database: &'a Database<'a>,
-    folder: tempfile::TempDir,
+/// Rounds: what is measured is waiting, which is the same in each.
+const ROUNDS: usize = 1;
+
+/// Rounds of the far store.
+const STORE_ROUNDS: usize = 3;
+
+/// Runs and prints both.
+pub fn run(filled: &Filled<'_>, board: &mut Board) {
+    let rounds = filled.ground.settings.rounds;
+    let mut lanes = LANES
+        .map(|(name, lanes)| Contender::new(name, move || dump_from_afar(filled, &lanes.to_string(), true)))
+        .into_iter()
+        .collect::<Vec<_>>();
+    let jobs = filled.ground.settings.jobs();
+    lanes.push(Contender::new(NEAR, move || dump_from_afar(filled, &jobs, false)));
+    let costs = take(rounds.min(ROUNDS), &lanes);
+    board.note("lanes", far_database(&costs));
+    let stores =
+        STORES.map(|(name, time)| Contender::new(name, move || dump_to_afar(filled, Duration::from_millis(time))));
+    far_store(&take(rounds.min(STORE_ROUNDS), &stores));
 }
 
-impl<'a> Link<'a> {
-    /// Of a filled database.
-    pub fn new(cluster: &'a Cluster, settings: &'a Settings, database: &'a Database<'a>) -> Self {
-        Self { cluster, settings, database, folder: tempfile::tempdir().expect("a folder") }
-    }
+/// Bytes a second over the link, MiB; `stored` holds what went over it.
+fn rate(cost: &Cost) -> f64 {
+    cost.stored as f64 / f64::from(1 << 20) / cost.wall
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+/// Prints the lanes; gives the worst share of what as many times one lane, or the machine itself, would have moved.
+fn far_database(costs: &Costs) -> Option<Ratio> {
+    let (one, near) = (costs.median(LANES[0].0, rate)?, costs.median(NEAR, rate)?);
+    println!(
+        "\nA database {} ms away, {} MiB/s a connection. Near by, the machine dumps {near:.1} MiB/s: a link is full there.",
+        DATABASE_ROUND_TRIP.as_millis(),
+        CONNECTION >> 20
+    );
+    println!("\n| lanes | wall s | MiB/s | of linear | of linear, or of full | peak MiB |");
+    println!("|--:|--:|--:|--:|--:|--:|");
+    let mut shares = Vec::new();
+    for (name, lanes) in LANES {
+        let linear = one * f64::from(lanes);
+        let (wall, rate) = (costs.median(name, |cost| cost.wall)?, costs.median(name, rate)?);
+        let share = rate / linear.min(near);
+        let peak = costs.median(name, |cost| cost.peak_mib)?;
+        println!("| {lanes} | {wall:.2} | {rate:.1} | {:.2} | {share:.2} | {peak:.0} |", rate / linear);
+        shares.push(share);
     }
+    Some(Ratio::over(shares.iter().copied().fold(f64::INFINITY, f64::min), &shares))
+}
 
-    /// Runs and prints both.
-    pub fn run(&self) {
-        self.far_database();
-        self.far_store();
+fn far_store(costs: &Costs) {
+    println!("\nAn S3 server at a distance, {} MiB/s a connection beyond none:", STORE_CONNECTION >> 20);
+    println!("\n| round trip, ms | wall s | to none | MiB/s over the link | peak MiB | rounds |");
+    println!("|--:|--:|--:|--:|--:|--:|");
+    let near = costs.median(STORES[0].0, |cost| cost.wall).unwrap_or(f64::NAN);
+    for (name, _) in STORES {
+        let of = |of: fn(&Cost) -> f64| costs.median(name, of).unwrap_or(f64::NAN);
+        let (wall, rounds) = (of(|cost| cost.wall), costs.of(name).map_or(0, <[Cost]>::len));
+        let (rate, peak) = (of(rate), of(|cost| cost.peak_mib));
+        println!("| {name} | {wall:.2} | {:.2} | {rate:.1} | {peak:.0} | {rounds} |", wall / near);
     }
+}
 
-    fn far_database(&self) {
-        println!("\n| lanes to a database 50 ms away, 10 MiB/s each | wall s | MiB/s | of linear |");
-        println!("|----------------------------------------------:|-------:|------:|----------:|");
-        let bytes: f64 = self.database.value("SELECT sum(pg_table_size(oid)) / 1048576.0 FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace").parse().expect("a size");
-        let mut one = None;
-        for lanes in [1, 2, 4, 8, 16] {
-            let walls = (0..self.settings.rounds).map(|_| self.dump_from_afar(lanes).wall);
-            let wall = median(walls.collect());
-            let one = *one.get_or_insert(wall);
-            let of_linear = one / wall / f64::from(lanes);
-            println!("| {lanes:>45} | {wall:>6.2} | {:>5.1} | {of_linear:>9.2} |", bytes / wall);
-        }
+/// A dump through the link, or through a proxy that adds nothing.
+fn dump_from_afar(filled: &Filled<'_>, lanes: &str, far: bool) -> Cost {
+    let url = filled.database.url();
+    let proxy = Proxy::start(&authority(&url));
+    if far {
+        let (latency, bandwidth) = (DATABASE_ROUND_TRIP / 2, Some(CONNECTION));
+        proxy.set(Conditions { latency, bandwidth, ..Conditions::default() });
     }
+    let repository = filled.local("far");
+    repository.fresh();
+    let mut dump = repository.dump(&proxy.url(&url), lanes);
+    let chunk = (CHUNK * filled.ground.settings.scale).max(SMALLEST_CHUNK);
+    dump.args(["--chunk-size", &format!("{chunk:.0}KiB")]);
+    let cost = filled.ground.alone(dump);
+    Cost { stored: proxy.bytes_to_client(), ..cost }
+}
 
-    fn far_store(&self) {
-        println!("\n| round trip to the store, ms (40 MiB/s a connection) | wall s | ratio | peak MiB |");
-        println!("|----------------------------------------------------:|-------:|------:|---------:|");
-        let mut near = None;
-        for milliseconds in STORE_ROUND_TRIPS {
-            let costs: Vec<Cost> =
-                (0..self.settings.rounds).map(|_| self.dump_to_afar(Duration::from_millis(milliseconds))).collect();
-            let wall = median(costs.iter().map(|cost| cost.wall).collect());
-            let peak = median(costs.iter().map(|cost| cost.peak_mib).collect());
-            let near = *near.get_or_insert(wall);
-            println!("| {milliseconds:>51} | {wall:>6.2} | {:>5.2} | {peak:>8.0} |", wall / near);
-        }
+fn dump_to_afar(filled: &Filled<'_>, round_trip: Duration) -> Cost {
+    let store = s3::Server::start();
+    let proxy = Proxy::start(store.authority());
+    let environment = store.env_through(&format!("http://{}", proxy.address()));
+    let repository = filled.repository(&PathBuf::from(store.url()), environment);
+    repository.fresh();
+    if !round_trip.is_zero() {
+        let bandwidth = Some(STORE_CONNECTION);
+        proxy.set(Conditions { latency: round_trip / 2, bandwidth, ..Conditions::default() });
     }
-
-    fn server(&self) -> u32 {
-        self.cluster.pid().expect("a cluster of our own has a process")
-    }
-
-    fn dump_from_afar(&self, lanes: u32) -> Cost {
-        let url = self.database.url();
-        let proxy = Proxy::start(&authority(&url));
-        proxy.set(Conditions {
-            latency: DATABASE_ROUND_TRIP / 2,
-            bandwidth: Some(CONNECTION),
-            ..Conditions::default()
-        });
-        let repository = self.path("repository");
-        self.fresh(&repository, &[]);
-        let mut dump = self.dump(&proxy.url(&url), &lanes.to_string());
-        dump.arg("--repo").arg(&repository);
-        measure::pipeline(self.server(), vec![dump])
-    }
-
-    fn dump_to_afar(&self, round_trip: Duration) -> Cost {
-        let store = s3::Server::start();
-        let proxy = Proxy::start(store.authority());
-        if !round_trip.is_zero() {
-            let bandwidth = Some(STORE_CONNECTION);
-            proxy.set(Conditions { latency: round_trip / 2, bandwidth, ..Conditions::default() });
-        }
-        let environment = store.env_through(&format!("http://{}", proxy.address()));
-        let repository = PathBuf::from(store.url());
-        self.fresh(&repository, &environment);
-        let mut dump = self.dump(&self.database.url(), &self.settings.lanes.to_string());
-        dump.arg("--repo").arg(&repository).envs(environment);
-        measure::pipeline(self.server(), vec![dump])
-    }
-
-    fn dump(&self, url: &str, lanes: &str) -> Command {
-        let mut dump = Command::new(&self.settings.program);
-        dump.args(["dump", "--quiet", "-Z", "zstd:1", "-j", lanes, "-d", url])
-            .arg("--writer-key")
-            .arg(self.path("writer"));
-        dump.stdout(Stdio::null());
-        dump
-    }
-
-    /// A new repository: nothing may be reused.
-    fn fresh(&self, repository: &Path, environment: &[(String, String)]) {
-        let _ = fs::remove_dir_all(repository);
-        let _ = fs::remove_file(self.path("writer"));
-        let mut init = Command::new(&self.settings.program);
-        init.args(["init", "--no-encryption", "--quiet", "--repo"]).arg(repository).arg("--writer-key");
-        let made = init.arg(self.path("writer")).envs(environment.to_vec()).stdout(Stdio::null()).status();
-        assert!(made.expect("pgfreight runs").success());
-    }
+    let before = proxy.bytes_to_server();
+    let cost = filled.ground.alone(repository.dump(&filled.database.url(), &filled.ground.settings.jobs()));
+    Cost { stored: proxy.bytes_to_server() - before, ..cost }
 }
 
 /// `host:port` of a URL.
@@ -137,9 +137,4 @@ fn authority(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let place = rest.split('/').next().unwrap_or(rest);
     place.rsplit_once('@').map_or(place, |(_, place)| place).to_owned()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

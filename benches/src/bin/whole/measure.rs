@@ -25,11 +25,11 @@ pub struct Cost {
 ///
 /// # Panics
 /// When a program cannot be started or fails: a bench of a failure is worthless.
-pub fn pipeline(server: u32, mut commands: Vec<Command>) -> Cost {
+pub fn pipeline(server: u32, commands: Vec<Command>) -> Cost {
     let run = Run::begin(server);
     let mut children: Vec<Started> = Vec::new();
     let last = commands.len() - 1;
-    for (position, command) in commands.iter_mut().enumerate() {
+    for (position, mut command) in commands.into_iter().enumerate() {
         if position > 0 {
             let input = children[position - 1].child.stdout.take().expect("output is piped");
             command.stdin(Stdio::from(input));
@@ -37,7 +37,8 @@ pub fn pipeline(server: u32, mut commands: Vec<Command>) -> Cost {
         if position < last {
             command.stdout(Stdio::piped());
         }
-        children.push(Started::start(command));
+        children.push(Started::start(&mut command));
+        // The command goes here, and with it our end of the pipe: or nobody would notice that its reader is gone.
     }
     run.end(&children)
 }
@@ -111,17 +112,27 @@ fn wait(child: &Child) -> io::Result<(f64, f64)> {
     Ok((seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_maxrss as f64 / 1024.0))
 }
 
-/// CPU seconds of a postmaster, its living children and those it has buried.
+/// How often [`server_cpu`] begins anew before it takes what it has.
+const TRIES: usize = 100;
+
+/// CPU seconds of a postmaster, its living children and those it has buried. A child that is buried while the living are
+/// counted would be in neither sum, or in both: then it is counted again.
 fn server_cpu(postmaster: u32) -> f64 {
-    let mut ticks = ticks(postmaster, true);
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        if let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok())
-            && parent(pid) == Some(postmaster)
-        {
-            ticks += self::ticks(pid, false);
+    let mut sum = 0;
+    for _ in 0..TRIES {
+        let before = ticks(postmaster, true);
+        sum = before + living(postmaster);
+        if ticks(postmaster, true) == before {
+            break;
         }
     }
-    ticks as f64 / 100.0
+    sum as f64 / 100.0
+}
+
+fn living(postmaster: u32) -> u64 {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| parent(*pid) == Some(postmaster)).map(|pid| ticks(pid, false)).sum()
 }
 
 /// Fields of `/proc/<pid>/stat` after the name, which may hold anything.

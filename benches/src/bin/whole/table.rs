@@ -1,59 +1,36 @@
-//! Medians and ratios as a table.
+//! Medians and ratios as Markdown tables.
 
 use super::measure::Cost;
+use super::turns::{Costs, Rounds, median};
 
-/// Contenders' costs, one list per contender.
-pub type Costs = Vec<(&'static str, Vec<Cost>)>;
-
-/// A table of one kind of work.
-pub struct Table {
-    work: &'static str,
-    yardstick: &'static str,
-}
-
-impl Table {
-    /// Ratios are to the contender named `yardstick`.
-    pub fn new(work: &'static str, yardstick: &'static str) -> Self {
-        Self { work, yardstick }
-    }
-
-    /// Prints medians and ratios.
-    pub fn print(&self, costs: &Costs) {
+/// Prints medians and the ratios to the contender named `yardstick`.
+pub fn print(work: &str, yardstick: &str, costs: &Costs) {
+    println!(
+        "\n| {work} | wall s | ratio | client CPU s | ratio | server CPU s | ratio | peak MiB | stored MiB | rounds |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let base = costs.0.iter().find(|rounds| rounds.name == yardstick).map(medians);
+    for rounds in costs.0.iter().filter(|rounds| !rounds.costs.is_empty()) {
+        let cost = medians(rounds);
+        let ratio = |of: fn(&Cost) -> f64| base.as_ref().map_or(f64::NAN, |base| of(&cost) / of(base));
         println!(
-            "\n| {:<36} | wall s | ratio | client CPU s | ratio | server CPU s | ratio | peak MiB | stored MiB |",
-            self.work
+            "| {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.1} | {} |",
+            rounds.name,
+            cost.wall,
+            ratio(|cost| cost.wall),
+            cost.client_cpu,
+            ratio(|cost| cost.client_cpu),
+            cost.server_cpu,
+            ratio(|cost| cost.server_cpu),
+            cost.peak_mib,
+            cost.stored as f64 / f64::from(1 << 20),
+            rounds.costs.len(),
         );
-        println!(
-            "|{:-<38}|-------:|------:|-------------:|------:|-------------:|------:|---------:|-----------:|",
-            ""
-        );
-        let base = costs.iter().find(|(name, _)| *name == self.yardstick).map(|(_, rounds)| medians(rounds));
-        for (name, rounds) in costs {
-            let cost = medians(rounds);
-            let ratio = |of: fn(&Cost) -> f64| base.as_ref().map_or(f64::NAN, |base| of(&cost) / of(base));
-            println!(
-                "| {name:<36} | {:>6.2} | {:>5.2} | {:>12.2} | {:>5.2} | {:>12.2} | {:>5.2} | {:>8.0} | {:>10.1} |",
-                cost.wall,
-                ratio(|cost| cost.wall),
-                cost.client_cpu,
-                ratio(|cost| cost.client_cpu),
-                cost.server_cpu,
-                ratio(|cost| cost.server_cpu),
-                cost.peak_mib,
-                cost.stored as f64 / f64::from(1 << 20),
-            );
-        }
     }
 }
 
-fn medians(rounds: &[Cost]) -> Cost {
-    let median = |of: fn(&Cost) -> f64| {
-        let mut values: Vec<f64> = rounds.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        let upper = values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
-        let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(upper);
-        f64::midpoint(lower, upper)
-    };
+fn medians(rounds: &Rounds) -> Cost {
+    let median = |of: fn(&Cost) -> f64| median(rounds.costs.iter().map(of).collect()).unwrap_or(f64::NAN);
     Cost {
         wall: median(|cost| cost.wall),
         client_cpu: median(|cost| cost.client_cpu),

@@ -274,7 +274,7 @@ fn switches_choose_sections() {
 }
 
 fn toc() -> Toc {
-    write(&catalog(), Dialect { target: ServerVersion::from_major(18) }).expect("writes")
+    write(&catalog(), Dialect { target: ServerVersion::from_major(18) })
 }
 
 /// Descriptions and tags of the entries a restore with these filters carries.

@@ -29,7 +29,7 @@ pub(super) struct Chosen<'a> {
 /// Everything but the rows; `origin` is what a continued copy is recognised by.
 pub(super) fn cargo(chosen: Chosen<'_>, origin: String, options: &DumpOptions) -> Result<Cargo> {
     let Chosen { holder, selected: catalog, selection, plan, losses } = chosen;
-    let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
+    let toc = ddl::write(&catalog, Dialect { target: catalog.server.version });
     let header = Header {
         // No dump will be called so: the run needs a name, and nothing shows it.
         dump: new_dump_id(Utc::now())?,

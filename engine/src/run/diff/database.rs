@@ -42,7 +42,7 @@ pub(super) async fn read(options: &LaneOptions, contents: &Contents, around: &Su
 
 async fn look((holder, reader): (&Holder, &CatalogReader), contents: &Contents) -> Result<Live> {
     let catalog = schema::catalog(holder, reader, Positions::Read).await?;
-    let entries = ddl::write(&catalog, Dialect { target: catalog.server.version })?.entries;
+    let entries = ddl::write(&catalog, Dialect { target: catalog.server.version }).entries;
     let known: BTreeSet<Name> = contents.tables.iter().map(data::name).collect();
     let tables = entries.iter().filter(|entry| entry.kind == EntryKind::TableData);
     let names = tables.map(|entry| (entry.schema.clone().unwrap_or_default(), entry.name.clone()));

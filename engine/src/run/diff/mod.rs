@@ -90,7 +90,7 @@ impl DiffReport {
     }
 
     fn compare_schemas(&mut self, first: Side<'_>, second: Side<'_>) -> Result<()> {
-        let compared = difference::compare(first, second)?;
+        let compared = difference::compare(first, second);
         self.objects = compared.compared;
         self.schema = compared.differences;
         let lost = [first, second].into_iter().flat_map(|side| &side.catalog.unsupported);

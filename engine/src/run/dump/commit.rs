@@ -145,7 +145,7 @@ fn contents(
     (catalog, selection): (Catalog, &Selection),
     (tables, losses): (Vec<TableData>, &[Loss]),
 ) -> Result<Contents> {
-    let toc = ddl::write(&catalog, Dialect { target: catalog.server.version })?;
+    let toc = ddl::write(&catalog, Dialect { target: catalog.server.version });
     let entries = selection.kept(toc);
     let header = Header {
         dump: run.dump.clone(),

@@ -13,9 +13,9 @@ use crate::error::{Error, Kind, Result};
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::sql;
 use crate::target::apply::Lost;
-use crate::target::guards;
 use crate::target::progress::SCHEMA;
 use crate::target::settings::Writing;
+use crate::target::{facts, guards};
 
 /// `datlocprovider` of ICU.
 const ICU: char = 'i';
@@ -38,9 +38,9 @@ pub(super) async fn create(
     around.news.tell(crate::event::Event::Phase { name: "create" });
     let writing = Writing { role: options.role.clone(), ..Writing::default() };
     let mut lane = open_lane(from, &writing).await?;
-    let exists = exists(&mut lane, name).await?;
-    let unfinished = exists && is_unfinished(&target, &writing).await?;
-    if exists && !unfinished && !options.clean {
+    let database = &cargo.contents.catalog.database;
+    let found = find(&mut lane, &target, database, &writing).await?;
+    if found == Found::Other && !options.clean {
         return Err(Error::new(Kind::Target, format!("database {name} exists already"))
             .hint("Use --clean to drop it first, or restore into an empty database without --create."));
     }
@@ -48,34 +48,36 @@ pub(super) async fn create(
         *made = globals::make(cargo, from, options, around).await?;
     }
     let entry = entry(cargo, &lane)?;
-    let database = &cargo.contents.catalog.database;
-    if !unfinished {
-        if exists {
-            let drop = format!("DROP DATABASE {}", sql::quote_ident(name));
-            lane.execute(&drop).await.map_err(|error| error.context(format!("dropping database {name}")))?;
-        }
-        make(&mut lane, &entry, database, options.no_owner).await?;
+    if found == Found::Other {
+        let drop = format!("DROP DATABASE {}", sql::quote_ident(name));
+        lane.execute(&drop).await.map_err(|error| error.context(format!("dropping database {name}")))?;
+    }
+    if matches!(found, Found::Nothing | Found::Other) {
+        make(&mut lane, &entry, database).await?;
+    }
+    if let Some(owner) = entry.set_owner.as_ref().filter(|_| found != Found::Begun && !options.no_owner) {
+        lane.execute(owner).await.map_err(|error| told(database, error))?;
     }
     made.lose(lost(&mut lane, &entry, database).await?.into_iter(), around);
     lane.close().await;
-    Ok(Target { connect: target, fresh: !unfinished })
+    Ok(Target { connect: target, fresh: found != Found::Begun })
 }
 
 /// `CREATE DATABASE` runs in no transaction: each statement on its own.
-async fn make(lane: &mut Lane, entry: &Entry, database: &Database, no_owner: bool) -> Result<()> {
-    let told = |error: Error| error.context(format!("creating database {}", database.name));
+async fn make(lane: &mut Lane, entry: &Entry, database: &Database) -> Result<()> {
     for statement in &entry.create {
         let Err(error) = lane.execute(statement).await else { continue };
         if database.locale_provider != ICU || connect::sqlstate(&error) != Some(NOT_BUILT_IN) {
-            return Err(told(error));
+            return Err(told(database, error));
         }
         let plain = create_with_libc(database, &Features::of(lane.version()));
-        lane.execute(&plain).await.map_err(told)?;
-    }
-    if let Some(owner) = entry.set_owner.as_ref().filter(|_| !no_owner) {
-        lane.execute(owner).await.map_err(told)?;
+        lane.execute(&plain).await.map_err(|error| told(database, error))?;
     }
     Ok(())
+}
+
+fn told(database: &Database, error: Error) -> Error {
+    error.context(format!("creating database {}", database.name))
 }
 
 /// What the database lacks, as it stands: an interrupted run may have made it.
@@ -104,16 +106,39 @@ fn entry(cargo: &Cargo, lane: &Lane) -> Result<Entry> {
         .ok_or_else(|| Error::new(Kind::Bug, "nothing says how the database is made"))
 }
 
-async fn exists(lane: &mut Lane, name: &str) -> Result<bool> {
-    let sql = format!("SELECT 1 FROM pg_catalog.pg_database WHERE datname = {}", sql::quote_literal(name));
-    Ok(!lane.execute(&sql).await?.is_empty())
+/// What there is of the database before anything is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Found {
+    /// No database of that name.
+    Nothing,
+    /// One that some restore has begun; which one is looked at later.
+    Begun,
+    /// An empty one that sorts and encodes as the dump's: a run was ended between making it and writing anything into it.
+    Empty,
+    /// Any other.
+    Other,
 }
 
-/// Whether some restore has begun there; which one is looked at later.
-async fn is_unfinished(target: &ConnectOptions, writing: &Writing) -> Result<bool> {
-    let mut lane = open_lane(target, writing).await?;
+async fn find(lane: &mut Lane, target: &ConnectOptions, database: &Database, writing: &Writing) -> Result<Found> {
+    let text = sql::quote_literal;
+    let sql = format!(
+        "SELECT pg_catalog.pg_encoding_to_char(encoding) = {} AND datcollate = {} AND datctype = {}
+           FROM pg_catalog.pg_database WHERE datname = {}",
+        text(&database.encoding),
+        text(&database.collate),
+        text(&database.ctype),
+        text(&database.name)
+    );
+    let Some(alike) = lane.execute(&sql).await?.into_iter().flatten().next() else { return Ok(Found::Nothing) };
+    let mut inside = open_lane(target, writing).await?;
     let sql = format!("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = '{SCHEMA}'");
-    let found = !lane.execute(&sql).await?.is_empty();
-    lane.close().await;
+    let found = if !inside.execute(&sql).await?.is_empty() {
+        Found::Begun
+    } else {
+        let facts = facts::read(&mut inside).await?;
+        let empty = facts.relations.is_empty() && facts.others.is_empty();
+        if empty && alike.as_deref() == Some("t") { Found::Empty } else { Found::Other }
+    };
+    inside.close().await;
     Ok(found)
 }

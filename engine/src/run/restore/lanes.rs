@@ -8,14 +8,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::quick::Together;
-use super::serial::{or_cancel, retry_or};
-use super::{Run, load, locked};
+use super::serial::retry_or;
+use super::{Run, entry, load, locked};
 use crate::catalog::ObjectId;
 use crate::connect::Lane;
 use crate::error::{Error, Kind, Result};
 use crate::plan::schedule::{Next, Schedule, Task};
 use crate::run::timeline::Work;
-use crate::target::apply::{self, WrittenDown};
+use crate::target::apply;
 
 /// What lanes share in one stage.
 struct Shared {
@@ -202,24 +202,8 @@ async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Res
     let lane = opened(run, connection).await?;
     match task {
         Task::Chunk { load, chunk } => load::chunk(run, lane, load, chunk).await,
-        Task::Entry { id } => {
-            let Some(prepared) = run.prepared(id) else { return Ok(()) };
-            let prepared = if is_crowded(shared, id) { prepared.without_workers() } else { prepared };
-            let clock = Instant::now();
-            let token = lane.cancel_token();
-            let first = apply::run_whole(lane, &prepared, WrittenDown::Each);
-            let applied = match or_cancel(run, &token, first).await? {
-                Ok(applied) => applied,
-                Err(_) if run.second_try.put_off(task) => return Ok(()),
-                Err(refused) => {
-                    let rest = apply::run_rest(lane, &prepared, run.rules, WrittenDown::Each, refused);
-                    or_cancel(run, &token, rest).await?
-                }
-            };
-            applied.lost.into_iter().for_each(|lost| run.lose(lost));
-            run.entry_done(id, clock.elapsed().as_millis() as u64);
-            Ok(())
-        }
+        Task::First { id } => entry::first_step(run, lane, id, is_crowded(shared, id)).await,
+        Task::Entry { id } => entry::run(run, lane, id, is_crowded(shared, id)).await,
     }
 }
 
@@ -237,7 +221,7 @@ fn work(run: &Run, lane: usize, task: Task) -> Work {
             let name = run.plan.loads[load].name.clone();
             Work { lane, what: "load".to_owned(), name, chunk: u32::try_from(chunk).ok() }
         }
-        Task::Entry { id } => {
+        Task::First { id } | Task::Entry { id } => {
             let entry = run.entries.get(&id);
             let what = entry.map(|entry| entry.desc.clone()).unwrap_or_default();
             Work { lane, what, name: entry.map(apply::display_name).unwrap_or_default(), chunk: None }
@@ -248,7 +232,7 @@ fn work(run: &Run, lane: usize, task: Task) -> Work {
 fn describe(run: &Run, task: Task) -> String {
     match task {
         Task::Chunk { load, chunk } => format!("loading {} chunk {chunk}", run.plan.loads[load].name),
-        Task::Entry { id } => match run.entries.get(&id) {
+        Task::First { id } | Task::Entry { id } => match run.entries.get(&id) {
             Some(entry) => format!("{} {}", entry.desc, apply::display_name(entry)),
             None => format!("entry {id}"),
         },

@@ -1,6 +1,7 @@
-//! Tables of extensions that the target's extensions do not make: added by hand (`ALTER EXTENSION … ADD TABLE`), or made by
-//! another version of the extension. Nothing in the catalogs tells the one from the other, nor from what the extension's script
-//! made, so they are looked for where it shows: on the target, once its extensions are there.
+//! Tables of extensions that the target's extensions do not make: made by another version of the extension, or made and added by
+//! hand (`ALTER EXTENSION … ADD TABLE`) in one transaction. Nothing in the catalogs tells the one from the other, nor from what the
+//! extension's script made, so they are looked for where it shows: on the target, once its extensions are there. What was added
+//! in a later transaction than it was made is the user's own, and comes like any other table.
 
 use std::collections::BTreeSet;
 

@@ -19,6 +19,7 @@ pub(in crate::run) mod cargo;
 mod check;
 mod chosen;
 mod database;
+mod entry;
 mod globals;
 mod independent;
 mod lanes;
@@ -32,7 +33,7 @@ mod second_try;
 mod serial;
 mod stored;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -94,6 +95,8 @@ struct Run {
     read_back: read_back::ReadBack,
     /// What was refused while tables were loaded.
     second_try: second_try::SecondTry,
+    /// Entries of which the first of two steps was run, and the milliseconds it took.
+    begun: Mutex<BTreeMap<u32, u64>>,
     /// Chunks that are still to be loaded.
     unread: AtomicU64,
     applied: AtomicU64,
@@ -227,7 +230,9 @@ async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
     let again = run.second_try.close();
     let loads = run.plan.load_tasks(|load, chunk| !again.contains(&Task::Chunk { load, chunk }));
     let is_again = |task: &&EntryTask| again.contains(&Task::Entry { id: task.id });
-    let tasks: Vec<EntryTask> = tasks.iter().filter(is_again).cloned().collect();
+    // In one step: nothing else has to be built any more.
+    let in_one_step = |task: &EntryTask| EntryTask { first: None, ..task.clone() };
+    let tasks: Vec<EntryTask> = tasks.iter().filter(is_again).map(in_one_step).collect();
     lanes::run(run, Schedule::new(&loads, &tasks)).await?;
     run.chunks.release().await
 }
@@ -290,7 +295,9 @@ impl Run {
 
     /// The tasks an earlier run has not done.
     fn unfinished(&self, tasks: &[EntryTask]) -> Vec<EntryTask> {
-        tasks.iter().filter(|task| !self.done.entries.contains(&task.id)).cloned().collect()
+        let first = |task: &EntryTask| task.first.clone().filter(|_| !self.done.begun.contains(&task.id));
+        let unfinished = tasks.iter().filter(|task| !self.done.entries.contains(&task.id));
+        unfinished.map(|task| EntryTask { first: first(task), ..task.clone() }).collect()
     }
 
     fn lose(&self, lost: Lost) {

@@ -175,8 +175,7 @@ async fn choose_jobs(lane: &mut Lane, plan: &RestorePlan, options: &RestoreOptio
 
 /// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.
 pub(super) fn table_of_contents(cargo: &Cargo, target: ServerVersion) -> Result<Toc> {
-    let mut toc = ddl::write(&cargo.contents.catalog, Dialect { target })
-        .map_err(|cause| Error::new(Kind::Format, "the schema cannot be put in order").because(cause))?;
+    let mut toc = ddl::write(&cargo.contents.catalog, Dialect { target });
     let carried: HashMap<u32, &Entry> = cargo.contents.entries.iter().map(|entry| (entry.id, entry)).collect();
     toc.entries.retain(|entry| carried.contains_key(&entry.id));
     let same = |entry: &&Entry| {
@@ -395,6 +394,7 @@ impl Prepared {
             occupied: self.occupied,
             read_back: ReadBack::default(),
             second_try: SecondTry::default(),
+            begun: Mutex::new(done.begun.iter().map(|id| (*id, 0)).collect()),
             unread: AtomicU64::new(0),
             applied: AtomicU64::new(0),
             done,

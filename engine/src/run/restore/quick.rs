@@ -31,14 +31,14 @@ impl Together {
     pub(super) fn of(run: &Run, tasks: &[Task]) -> Option<Self> {
         let chunk = |task: &Task| match task {
             Task::Chunk { load, chunk } => may_share(run, *load).then_some((*load, *chunk)),
-            Task::Entry { .. } => None,
+            _ => None,
         };
         let entry = |task: &Task| match task {
             Task::Entry { id } => Some(*id),
-            Task::Chunk { .. } => None,
+            _ => None,
         };
         match tasks {
-            [] | [_] => None,
+            [] | [_] | [Task::First { .. }, ..] => None,
             [Task::Chunk { .. }, ..] => tasks.iter().map(chunk).collect::<Option<_>>().map(Self::Chunks),
             [Task::Entry { .. }, ..] => tasks.iter().map(entry).collect::<Option<_>>().map(Self::Entries),
         }

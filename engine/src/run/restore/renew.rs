@@ -82,6 +82,9 @@ impl Renewal<'_> {
         }
         self.refuse_occupied(&sorted.changed, &done.occupied)?;
         let (undo, undone) = self.undo(&sorted.changed, &entries.kept);
+        // A key may have another number now, or be none of this copy's any more: what was begun is begun again.
+        let undo: Vec<String> = written.begun.iter().cloned().chain(undo).collect();
+        done.begun.clear();
         entries.kept.retain(|(id, _)| !undone.contains(id));
         let forgiven = self.losses_of(&undone);
         done.losses

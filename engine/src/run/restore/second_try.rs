@@ -47,6 +47,11 @@ impl SecondTry {
         locked(&self.0).open
     }
 
+    /// Whether a task waits.
+    pub(super) fn has(&self, task: Task) -> bool {
+        locked(&self.0).tasks.contains(&task)
+    }
+
     /// Whether a chunk of a load waits: what was refused once is not tried with every chunk of a big table.
     pub(super) fn has_chunk_of(&self, load: usize) -> bool {
         let of_load = |task: &Task| matches!(task, Task::Chunk { load: other, .. } if *other == load);
@@ -64,6 +69,7 @@ mod tests {
         assert!(!tries.put_off(chunk));
         tries.open();
         assert!(tries.put_off(chunk) && tries.put_off(entry) && tries.is_open());
+        assert!(tries.has(entry) && !tries.has(Task::Entry { id: 4 }));
         assert!(tries.has_chunk_of(1) && !tries.has_chunk_of(2));
         assert_eq!(tries.close(), BTreeSet::from([chunk, entry]));
         assert!(!tries.put_off(entry) && tries.close().is_empty());
