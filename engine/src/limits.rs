@@ -28,6 +28,10 @@ pub const PIECE_MAX: u64 = 32 * MIB;
 /// Chunks sealed smaller than this share an object with others.
 pub const PACK_BELOW: u64 = MIB;
 
+/// Tables with up to so many bytes are dumped, loaded and read back many at a time: what one of them costs is the round trip, the
+/// transaction and the hand-over to another thread.
+pub const SMALL_TABLE: u64 = 64 << 10;
+
 /// Plaintext that is hashed, compressed or opened in one go.
 pub const BATCH: usize = 512 << 10;
 
@@ -58,8 +62,8 @@ pub const SMALL_FILE_MAX: u64 = MIB;
 /// Contents larger than this are refused: room for a catalog of a million objects.
 pub const CONTENTS_MAX: u64 = 4096 * MIB;
 
-/// The longest line contents may have: the catalog is one.
-pub const CONTENTS_LINE_MAX: u64 = 256 * MIB;
+/// The longest line contents may have: the catalog is one, with some kilobytes for each table.
+pub const CONTENTS_LINE_MAX: u64 = 1024 * MIB;
 
 const _: () = assert!(PIECE_MAX.is_multiple_of(PART_SIZE));
 const _: () = assert!(PIECE_MAX / PART_SIZE <= PARTS_MAX);

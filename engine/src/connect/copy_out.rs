@@ -23,6 +23,8 @@ pub struct CopyOut<'a> {
     /// Bytes that came through the lane's buffer.
     received: usize,
     over: bool,
+    /// The text may hold more copies: the end of this one is not the end of the text.
+    one_of_many: bool,
     rows: Option<u64>,
 }
 
@@ -38,7 +40,11 @@ enum Need {
 
 impl<'a> CopyOut<'a> {
     pub(super) fn new(lane: &'a mut Lane) -> Self {
-        Self { lane, left: 0, received: 0, over: false, rows: None }
+        Self { lane, left: 0, received: 0, over: false, one_of_many: false, rows: None }
+    }
+
+    pub(super) fn one_of_many(lane: &'a mut Lane) -> Self {
+        Self { one_of_many: true, ..Self::new(lane) }
     }
 
     /// Appends payload to `out` until it holds `wanted` bytes or the copy ends; `Ok(false)` says that it ended and
@@ -148,13 +154,18 @@ impl<'a> CopyOut<'a> {
         }
     }
 
-    /// After CopyDone: CommandComplete and ReadyForQuery must follow.
+    /// After CopyDone: CommandComplete and ReadyForQuery must follow; only the first where the text goes on.
     async fn complete(&mut self) -> Result<(), Fault> {
         self.lane.wire.expect_little()?;
         let mut counted = None;
         loop {
             let message = self.lane.wire.message().await?;
             match message.tag {
+                b'C' if self.one_of_many => {
+                    self.rows = copied(&message.body);
+                    self.over = true;
+                    return Ok(());
+                }
                 b'C' => counted = Some(copied(&message.body)),
                 b'Z' => break,
                 b'E' => {

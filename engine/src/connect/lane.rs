@@ -4,7 +4,7 @@ use super::attempt::{self, Opened};
 use super::error::Fault;
 use super::explain::running;
 use super::hosts::Host;
-use super::wire::{Rows, Wire, server_fault};
+use super::wire::{Wire, server_fault};
 use super::{CancelToken, ConnectOptions, CopyIn, CopyOut, Role};
 use crate::error::{Error, Result};
 use crate::ids::ServerVersion;
@@ -116,6 +116,47 @@ impl Lane {
         CopyOut::new(self)
     }
 
+    /// Starts a text with any number of `COPY … TO STDOUT` in it; [`Self::next_copy_out`] is to be called until there is none
+    /// left.
+    pub async fn begin_copies_out(&mut self, sql: &str) -> Result<()> {
+        self.begin().await.map_err(|fault| self.error(fault))?;
+        self.wire.query(sql).await.map_err(|fault| self.error(fault))
+    }
+
+    /// The next copy of the text; `None` at its end. The one before must have been read to its end.
+    pub async fn next_copy_out(&mut self) -> Result<Option<CopyOut<'_>>> {
+        match self.until_copy_out().await {
+            Ok(true) => Ok(Some(CopyOut::one_of_many(self))),
+            Ok(false) => {
+                self.state = State::Idle;
+                Ok(None)
+            }
+            Err(fault) => Err(self.settle(fault)),
+        }
+    }
+
+    async fn until_copy_out(&mut self) -> Result<bool, Fault> {
+        if self.state != State::Busy {
+            return Err(Fault::NoCopy);
+        }
+        loop {
+            let message = self.wire.message().await?;
+            match message.tag {
+                b'H' => return Ok(true),
+                b'Z' => return Ok(false),
+                b'G' => self.wire.fail_copy("the other direction was asked for").await?,
+                b'E' => {
+                    let fault = server_fault(&message.body);
+                    let _ = self.wire.until_ready().await;
+                    return Err(fault);
+                }
+                // Payload means that the copy before was left in the middle.
+                b'd' => return Err(Fault::Protocol("payload between two copies")),
+                _ => {}
+            }
+        }
+    }
+
     /// Starts `COPY … FROM STDIN`; statements before it in the same text are run first.
     pub async fn copy_in(&mut self, sql: &str) -> Result<CopyIn<'_>> {
         self.start(sql, Direction::In).await?;
@@ -136,7 +177,7 @@ impl Lane {
     }
 
     /// Makes sure that the conversation is between statements, and enters one.
-    async fn begin(&mut self) -> Result<(), Fault> {
+    pub(super) async fn begin(&mut self) -> Result<(), Fault> {
         match self.state {
             State::Idle => {}
             State::Busy => return Err(Fault::Unusable),
@@ -155,11 +196,11 @@ impl Lane {
 
     /// Leaves a statement: only an error the server reported leaves the conversation intact, and only if it is not
     /// the connection's last word.
-    fn end(&mut self, done: Result<Rows, Fault>) -> Result<Rows> {
+    pub(super) fn end<T>(&mut self, done: Result<T, Fault>) -> Result<T> {
         match done {
-            Ok(rows) => {
+            Ok(done) => {
                 self.state = State::Idle;
-                Ok(rows)
+                Ok(done)
             }
             Err(fault) => Err(self.settle(fault)),
         }

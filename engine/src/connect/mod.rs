@@ -15,6 +15,7 @@ mod cancel;
 pub mod capacity;
 mod conninfo;
 mod copy_in;
+mod copy_in_all;
 mod copy_out;
 mod error;
 mod explain;

@@ -6,6 +6,7 @@ use std::io::{BufRead, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::canonical::{self, CanonicalError};
+use super::line_limit::Limited;
 use super::manifest::Manifest;
 use super::{CopyFormat, catalog_line};
 use crate::catalog::{Catalog, ObjectId};
@@ -242,7 +243,11 @@ pub enum Mismatch {
 
 impl Contents {
     /// Writes the plaintext form, line by line: canonical JSON each, ended by a newline.
-    pub fn write(&self, mut out: impl Write) -> std::io::Result<()> {
+    ///
+    /// # Errors
+    /// What `out` says, or [`super::line_limit::TooLarge`] where no reader would take it.
+    pub fn write(&self, out: impl Write) -> std::io::Result<()> {
+        let mut out = Limited::new(out);
         line_to(&mut out)(LineRef::Header(&self.header))?;
         catalog_line::write(&self.catalog, &mut out)?;
         out.write_all(b"\n")?;

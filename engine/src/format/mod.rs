@@ -10,6 +10,7 @@ pub mod contents;
 pub mod descriptor;
 pub mod journal;
 pub mod layout;
+pub mod line_limit;
 pub mod manifest;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -68,14 +68,19 @@ struct ColumnRow {
 /// Reads the ACLs of user-made objects and of the schema `public`.
 pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Acls, IntrospectError> {
     let query = GUARDED.iter().map(objects_query).collect::<Vec<_>>().join(" UNION ALL ");
+    let columns = columns_query("a.attrelid >= 16384");
+    let (objects, columns) = futures_util::try_join!(
+        rows::<ObjectRow>(client, "privileges", &query),
+        rows::<ColumnRow>(client, "column privileges", &columns)
+    )?;
     let mut acls: HashMap<ObjectId, Acl> = HashMap::new();
-    for row in rows::<ObjectRow>(client, "privileges", &query).await? {
+    for row in objects {
         let Some(class) = Class::of_catalog(&row.catalog) else { continue };
         let acl = acls.entry(ObjectId { class, oid: Oid(row.oid) }).or_default();
         acl.current = row.current.unwrap_or_default();
         acl.initial = row.initial.unwrap_or_default();
     }
-    for row in rows::<ColumnRow>(client, "column privileges", &columns_query("a.attrelid >= 16384")).await? {
+    for row in columns {
         let id = ObjectId { class: Class::Relation, oid: Oid(row.oid) };
         add_column(acls.entry(id).or_default(), row);
     }

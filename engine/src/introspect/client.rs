@@ -90,6 +90,8 @@ impl<'a> Client<'a> {
     /// The rows of a query. With care: those the server can give.
     pub(super) async fn query(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
         match &self.careful {
+            // Nothing has to be asked about types first: one round trip.
+            None if parameters.is_empty() => self.inner.query_typed(sql, &[]).await,
             None => self.inner.query(sql, parameters).await,
             Some(turn) => {
                 let _turn = turn.lock().await;

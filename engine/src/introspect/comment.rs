@@ -1,6 +1,8 @@
 //! Comments and security labels (`pg_description`, `pg_seclabel`) of user-made objects, their columns included; of members of
 //! extensions what was said after the extension's script.
 
+use std::sync::{Mutex, PoisonError};
+
 use rustc_hash::FxHashMap;
 use tokio_postgres::Row;
 
@@ -43,7 +45,7 @@ const USER_MADE: &str =
 
 /// Reads all comments and labels.
 pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Notes, IntrospectError> {
-    let mut notes = Notes::default();
+    let notes = Mutex::new(Notes::default());
     // Who adds a table to an extension by hand speaks for himself.
     let by_extension =
         format!("({SAID_BY_EXTENSION} AND NOT (c.relname = 'pg_class' AND {}))", joined_by_hand("d.objoid"));
@@ -51,10 +53,9 @@ pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Notes, In
     let labels = query("pg_seclabel", "d.provider, d.label AS text", &by_extension);
     let shared = query("pg_seclabel", "d.provider, d.label AS text", "false");
     let shared = shared.replace("pg_catalog.pg_seclabel d", SHARED_LABELS);
-    for question in [comments, labels, shared] {
-        each(client, &question, |row| notes.add(row)).await?;
-    }
-    Ok(notes)
+    let add = |row: &Row| notes.lock().unwrap_or_else(PoisonError::into_inner).add(row);
+    futures_util::try_join!(each(client, &comments, add), each(client, &labels, add), each(client, &shared, add))?;
+    Ok(notes.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Labels of subscriptions stand in the shared catalog.

@@ -11,14 +11,14 @@ use crate::ids::Oid;
 
 /// Reads wrappers, servers and mappings.
 pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
-    let mut objects = Vec::new();
-    let wrappers = rows::<Named<WrapperRow>>(client, "foreign-data wrappers", &wrappers()).await?;
-    objects.extend(wrappers.into_iter().map(wrapper));
-    let servers = rows::<Named<ServerRow>>(client, "foreign servers", &servers()).await?;
-    objects.extend(servers.into_iter().map(server));
-    let mappings = rows::<Named<MappingRow>>(client, "user mappings", &mappings()).await?;
-    objects.extend(mappings.into_iter().map(mapping));
-    Ok(objects)
+    let queries = (wrappers(), servers(), mappings());
+    let (wrappers, servers, mappings) = futures_util::try_join!(
+        rows::<Named<WrapperRow>>(client, "foreign-data wrappers", &queries.0),
+        rows::<Named<ServerRow>>(client, "foreign servers", &queries.1),
+        rows::<Named<MappingRow>>(client, "user mappings", &queries.2)
+    )?;
+    let wrappers = wrappers.into_iter().map(wrapper);
+    Ok(wrappers.chain(servers.into_iter().map(server)).chain(mappings.into_iter().map(mapping)).collect())
 }
 
 #[derive(Deserialize)]

@@ -20,12 +20,13 @@ pub struct Heads {
 impl Heads {
     /// Reads owners, memberships, ACLs, comments and labels.
     pub async fn read(client: &Client<'_>, features: &Features) -> Result<Self, IntrospectError> {
-        Ok(Self {
-            owners: owners(client).await?,
-            extensions: members(client).await?,
-            acls: acl::read(client, features).await?,
-            notes: comment::read(client, features).await?,
-        })
+        let (owners, extensions, acls, notes) = futures_util::try_join!(
+            owners(client),
+            members(client),
+            acl::read(client, features),
+            comment::read(client, features)
+        )?;
+        Ok(Self { owners, extensions, acls, notes })
     }
 
     /// Fills in the head of an object. What its reader has already set (default privileges, large objects) stays.

@@ -13,11 +13,16 @@ use crate::ids::Oid;
 
 /// Reads operators, classes and families. A system family comes with nothing but the members users added to it.
 pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
-    let rows_of = rows::<Named<OperatorRow>>(client, "operators", &operators()).await?;
+    let queries = (operators(), families(), classes());
+    let (operators, mut members, families, classes) = futures_util::try_join!(
+        rows::<Named<OperatorRow>>(client, "operators", &queries.0),
+        members(client),
+        rows::<Named<FamilyRow>>(client, "operator families", &queries.1),
+        rows::<Named<ClassRow>>(client, "operator classes", &queries.2)
+    )?;
     let mut objects: Vec<Object> =
-        rows_of.into_iter().map(|row| row.object(Class::Operator, |row| Body::Operator(row.body()))).collect();
-    let mut members = members(client).await?;
-    for row in rows::<Named<FamilyRow>>(client, "operator families", &families()).await? {
+        operators.into_iter().map(|row| row.object(Class::Operator, |row| Body::Operator(row.body()))).collect();
+    for row in families {
         let members = members.remove(&(Class::OperatorFamily, row.oid)).unwrap_or_default();
         let builtin = row.rest.builtin;
         if builtin && members.is_empty() {
@@ -28,7 +33,7 @@ pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Objec
         object.builtin = builtin;
         objects.push(object);
     }
-    for row in rows::<Named<ClassRow>>(client, "operator classes", &classes()).await? {
+    for row in classes {
         let members = members.remove(&(Class::OperatorClass, row.oid)).unwrap_or_default();
         objects.push(row.object(Class::OperatorClass, |row| Body::OperatorClass(row.body(members))));
     }
@@ -166,15 +171,20 @@ struct FunctionMemberRow {
 /// Members by the class they depend on, or else by their family, operators first.
 async fn members(client: &Client<'_>) -> Result<HashMap<(Class, u32), Vec<FamilyMember>>, IntrospectError> {
     let mut members: HashMap<_, Vec<_>> = HashMap::new();
+    let queries = (operator_members(), function_members());
+    let (operators, functions) = futures_util::try_join!(
+        rows::<OperatorMemberRow>(client, "operators of families", &queries.0),
+        rows::<FunctionMemberRow>(client, "functions of families", &queries.1)
+    )?;
     let home = |class: Option<u32>, family| match class {
         Some(class) => (Class::OperatorClass, class),
         None => (Class::OperatorFamily, family),
     };
-    for row in rows::<OperatorMemberRow>(client, "operators of families", &operator_members()).await? {
+    for row in operators {
         let member = FamilyMember::Operator { strategy: row.strategy, operator: row.operator, order_by: row.order_by };
         members.entry(home(row.class, row.family)).or_default().push(member);
     }
-    for row in rows::<FunctionMemberRow>(client, "functions of families", &function_members()).await? {
+    for row in functions {
         let types = (row.left, row.right);
         let member = FamilyMember::Function { support: row.support, types, function: row.function };
         members.entry(home(row.class, row.family)).or_default().push(member);

@@ -22,9 +22,9 @@ pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object
                 p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot AS via_root, {generated} AS generated_columns
            FROM pg_publication p ORDER BY p.pubname"
     );
-    let mut tables = tables(client, features).await?;
-    let mut schemas = schemas(client, features).await?;
-    let rows = client.query(&sql, &[]).await?;
+    let rows = async { Ok(client.query(&sql, &[]).await?) };
+    let (mut tables, mut schemas, rows) =
+        futures_util::try_join!(tables(client, features), schemas(client, features), rows)?;
     let read = |row: &Row| {
         let oid = row.try_get("oid")?;
         publication(row, tables.remove(&oid).unwrap_or_default(), schemas.remove(&oid).unwrap_or_default())

@@ -46,18 +46,18 @@ pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Objec
           WHERE c.relkind IN ('r', 'p', 'f') AND {USER_RELATION}"
     );
     let (mut tables, mut not_nulls) = (Vec::new(), Vec::new());
-    each(client, &sql, |row| {
+    let read = each(client, &sql, |row| {
         let id: u32 = row.try_get("oid")?;
         let columns = columns.remove(&id).unwrap_or_default();
         let table = table(row, columns.columns)?;
         not_nulls.extend(columns.not_nulls.into_iter().map(|(oid, column)| not_null_constraint(oid, column, &table)));
         tables.push(table);
         Ok(())
-    })
-    .await?;
+    });
+    let ((), defaults) = futures_util::try_join!(read, defaults(client))?;
     inherit_not_null(&mut tables);
     tables.extend(not_nulls.into_iter().flatten());
-    tables.extend(defaults(client).await?);
+    tables.extend(defaults);
     Ok(tables)
 }
 

@@ -11,21 +11,21 @@ use crate::catalog::{Body, Class, Object};
 
 /// Reads all four.
 pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Object>, IntrospectError> {
-    let mut objects = Vec::new();
     let parser = |body: Parser| Body::TextSearchParser(body);
-    objects.extend(kind(client, (Class::TextSearchParser, "text search parsers"), &parsers(), parser).await?);
     let template = |body: Template| Body::TextSearchTemplate(body);
-    objects.extend(kind(client, (Class::TextSearchTemplate, "text search templates"), &templates(), template).await?);
     let dictionary = |body: Dictionary| Body::TextSearchDictionary(body);
-    let what = (Class::TextSearchDictionary, "text search dictionaries");
-    objects.extend(kind(client, what, &dictionaries(), dictionary).await?);
     let configuration = |row: ConfigurationRow| {
         let mappings = row.mappings.unwrap_or_default();
         Body::TextSearchConfiguration(Configuration { parser: row.parser, mappings })
     };
-    let what = (Class::TextSearchConfiguration, "text search configurations");
-    objects.extend(kind(client, what, &configurations(), configuration).await?);
-    Ok(objects)
+    let queries = (parsers(), templates(), dictionaries(), configurations());
+    let (parsers, templates, dictionaries, configurations) = futures_util::try_join!(
+        kind(client, (Class::TextSearchParser, "text search parsers"), &queries.0, parser),
+        kind(client, (Class::TextSearchTemplate, "text search templates"), &queries.1, template),
+        kind(client, (Class::TextSearchDictionary, "text search dictionaries"), &queries.2, dictionary),
+        kind(client, (Class::TextSearchConfiguration, "text search configurations"), &queries.3, configuration)
+    )?;
+    Ok([parsers, templates, dictionaries, configurations].into_iter().flatten().collect())
 }
 
 async fn kind<T: DeserializeOwned>(

@@ -16,15 +16,18 @@ use crate::ids::Oid;
 /// Reads all types, and the constraints of domains as objects whose parent the domain is.
 pub async fn read(client: &Client<'_>, features: &Features) -> Result<Vec<Object>, IntrospectError> {
     let _ = features;
-    let mut types = Vec::new();
-    types.extend(kind(client, &shells(), |_: Shell| Type::Shell).await?);
-    types.extend(kind(client, &enums(), |row: EnumRow| Type::Enum { labels: row.labels.unwrap_or_default() }).await?);
-    types.extend(kind(client, &composites(), composite).await?);
-    types.extend(kind(client, &domains(), domain).await?);
-    types.extend(kind(client, &ranges(), Type::Range).await?);
-    types.extend(kind(client, &bases(), |row| Type::Base(Box::new(row))).await?);
-    types.extend(constraints(client).await?);
-    Ok(types)
+    let queries = (shells(), enums(), composites(), domains(), ranges(), bases());
+    let labels = |row: EnumRow| Type::Enum { labels: row.labels.unwrap_or_default() };
+    let (shells, enums, composites, domains, ranges, bases, constraints) = futures_util::try_join!(
+        kind(client, &queries.0, |_: Shell| Type::Shell),
+        kind(client, &queries.1, labels),
+        kind(client, &queries.2, composite),
+        kind(client, &queries.3, domain),
+        kind(client, &queries.4, Type::Range),
+        kind(client, &queries.5, |row| Type::Base(Box::new(row))),
+        constraints(client)
+    )?;
+    Ok([shells, enums, composites, domains, ranges, bases, constraints].into_iter().flatten().collect())
 }
 
 async fn kind<T: DeserializeOwned>(

@@ -24,8 +24,8 @@ pub async fn read(client: &Client<'_>, _features: &Features) -> Result<Vec<Objec
           WHERE c.relkind IN ('v', 'm') AND {USER_RELATION}
           ORDER BY n.nspname, c.relname"
     );
-    let mut columns = columns(client, &['v', 'm']).await?;
-    let rows = client.query(&sql, &[]).await?;
+    let rows = async { Ok(client.query(&sql, &[]).await?) };
+    let (mut columns, rows) = futures_util::try_join!(columns(client, &['v', 'm']), rows)?;
     rows.iter().map(|row| view(row, columns.remove(&row.try_get("oid")?).unwrap_or_default().columns)).collect()
 }
 

@@ -3,6 +3,7 @@
 pub mod copy_format;
 mod copy_gain;
 pub mod dump_plan;
+pub mod families;
 pub mod filter_file;
 pub mod globals;
 pub mod grid;

@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use super::schedule::{EntryTask, LoadTask};
+use super::schedule::{EntryTask, LoadTask, QUICK};
 use crate::catalog::constraint::ConstraintRule;
 use crate::catalog::{Body, Catalog, Object, ObjectId};
 use crate::ddl::two_steps::{self, TwoSteps};
@@ -153,6 +153,9 @@ pub fn plan(input: PlanInput<'_>) -> RestorePlan {
         needed.dedup();
         let weight = needed.iter().map(|&load| plan.loads[load].chunks.iter().sum::<u64>()).sum();
         let steps = plan.two_steps.get(&entry.id);
+        // Of a relation whose rows are not loaded here nobody knows how many it has, unless it is made here and stays empty.
+        let is_known = !needed.is_empty() || (has_pre_data && plan.loads.is_empty());
+        let quick = entry.kind == EntryKind::Create && is_known && weight <= QUICK;
         plan.stages.entry(stage).or_default().push(EntryTask {
             id: entry.id,
             depends: entry.depends.clone(),
@@ -160,6 +163,7 @@ pub fn plan(input: PlanInput<'_>) -> RestorePlan {
             locks: steps.map_or_else(|| entry.locks.clone(), |steps| steps.second_locks.clone()),
             weight,
             first: steps.map(|steps| steps.first_locks.clone()),
+            quick,
         });
     }
     plan

@@ -16,6 +16,17 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::catalog::ObjectId;
 use crate::ddl::LockKind;
+use crate::limits::SMALL_TABLE;
+
+/// Plaintext bytes up to which a table's load, and what is built of it, is over at once.
+pub const QUICK: u64 = SMALL_TABLE;
+
+/// Quick tasks that are done in one go: enough for round trips and commits to weigh nothing beside the statements, few enough
+/// for the server's lock table and for what is lost when one of them is refused.
+const TOGETHER: usize = 32;
+
+/// What is left is taken in so many shares per lane, so that no lane ends long before the others.
+const SHARES: usize = 4;
 
 /// A table to load.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +50,8 @@ pub struct EntryTask {
     pub locks: Vec<(ObjectId, LockKind)>,
     /// How much work it is, e.g. bytes of its table.
     pub weight: u64,
+    /// It is known to be over at once: it may share a transaction with others of its kind.
+    pub quick: bool,
     /// Locks of a first step that runs apart and before it; `None` where there is none.
     pub first: Option<Vec<(ObjectId, LockKind)>>,
 }
@@ -89,6 +102,7 @@ struct Entry {
     blocked_by: usize,
     locks: Vec<(ObjectId, LockKind)>,
     weight: u64,
+    quick: bool,
     ended: bool,
 }
 
@@ -174,10 +188,10 @@ impl Schedule {
             let needed: BTreeSet<usize> = entry.loads.iter().copied().filter(is_needed).collect();
             let (whole, first) = (Task::Entry { id: entry.id }, Task::First { id: entry.id });
             match &entry.first {
-                None => self.add_step(whole, (&depends, &needed), (&entry.locks, entry.weight)),
+                None => self.add_step(whole, (&depends, &needed), (&entry.locks, entry.weight), entry.quick),
                 Some(locks) => {
-                    self.add_step(first, (&depends, &needed), (locks, entry.weight));
-                    self.add_step(whole, (&[first].into(), &BTreeSet::new()), (&entry.locks, entry.weight));
+                    self.add_step(first, (&depends, &needed), (locks, entry.weight), false);
+                    self.add_step(whole, (&[first].into(), &BTreeSet::new()), (&entry.locks, entry.weight), false);
                 }
             }
         }
@@ -188,6 +202,7 @@ impl Schedule {
         step: Task,
         (depends, needed): (&BTreeSet<Task>, &BTreeSet<usize>),
         (locks, weight): (&[(ObjectId, LockKind)], u64),
+        quick: bool,
     ) {
         for &other in depends {
             self.after_entry.entry(other).or_default().push(step);
@@ -199,7 +214,7 @@ impl Schedule {
         if blocked_by == 0 {
             self.ready.insert((Reverse(weight), step));
         }
-        self.entries.insert(step, Entry { blocked_by, locks: locks.to_vec(), weight, ended: false });
+        self.entries.insert(step, Entry { blocked_by, locks: locks.to_vec(), weight, quick, ended: false });
         self.unended += 1;
     }
 
@@ -216,6 +231,45 @@ impl Schedule {
             return Next::Run(task);
         }
         if self.unended == 0 { Next::Done } else { Next::Wait }
+    }
+
+    /// Tasks that a lane may do in one go with `first`, which it has just been given: none unless all are quick. They are of the
+    /// same kind, take their locks as if each were run by a lane of its own, and leave enough for `lanes` lanes to share.
+    pub fn take_more(&mut self, first: Task, lanes: usize) -> Vec<Task> {
+        let most = (self.unended / (SHARES * lanes.max(1))).min(TOGETHER).saturating_sub(1);
+        let mut more = Vec::new();
+        while more.len() < most && self.is_quick(first) {
+            let next = match first {
+                Task::Chunk { .. } => self.next_quick_chunk(),
+                Task::First { .. } => None,
+                Task::Entry { .. } => self.next_quick_entry(),
+            };
+            let Some(task) = next else { break };
+            self.running += 1;
+            more.push(task);
+        }
+        more
+    }
+
+    /// Whether a task is over at once.
+    pub fn is_quick(&self, task: Task) -> bool {
+        match task {
+            Task::Chunk { load, .. } => self.loads.get(load).is_some_and(|load| load.bytes <= QUICK),
+            step => self.entries.get(&step).is_some_and(|entry| entry.quick),
+        }
+    }
+
+    fn next_quick_chunk(&mut self) -> Option<Task> {
+        let (Reverse(bytes), _) = self.open_loads.first()?;
+        if *bytes <= QUICK { self.next_chunk() } else { None }
+    }
+
+    fn next_quick_entry(&mut self) -> Option<Task> {
+        let may = |step: Task| self.is_quick(step) && self.is_lockable(step);
+        let key = self.ready.iter().copied().find(|(_, step)| may(*step))?;
+        self.ready.remove(&key);
+        self.lock(key.1);
+        Some(key.1)
     }
 
     fn next_entry(&mut self) -> Option<Task> {
@@ -567,6 +621,49 @@ mod tests {
     }
 
     #[test]
+    fn quick_tasks_are_given_many_at_a_time_and_the_last_ones_are_shared() {
+        let small = || load(&[QUICK]);
+        let loads: Vec<LoadTask> =
+            std::iter::once(load(&[QUICK + 1])).chain(std::iter::repeat_with(small).take(100)).collect();
+        let mut schedule = Schedule::new(&loads, &[]);
+        assert_eq!(schedule.take_next(), Next::Run(chunk(0, 0)));
+        assert!(schedule.take_more(chunk(0, 0), 1).is_empty(), "a large one goes alone");
+        let mut sizes = Vec::new();
+        while let Next::Run(first) = schedule.take_next() {
+            let more = schedule.take_more(first, 2);
+            sizes.push(1 + more.len());
+            std::iter::once(first).chain(more).for_each(|task| schedule.ended(task));
+        }
+        assert_eq!(sizes.iter().sum::<usize>(), 100);
+        assert!(sizes.is_sorted_by(|a, b| a >= b) && sizes[0] == 12 && sizes.ends_with(&[1, 1]), "{sizes:?}");
+        schedule.ended(chunk(0, 0));
+        assert_eq!(schedule.take_next(), Next::Done);
+    }
+
+    #[test]
+    fn quick_entries_given_together_never_collide() {
+        let on = |id, oid, quick| EntryTask {
+            locks: vec![(relation(oid), LockKind::Exclusive)],
+            quick,
+            ..entry(id, &[], 0)
+        };
+        let mut entries: Vec<EntryTask> = (0..64).map(|n| on(n, n / 2, true)).collect();
+        entries.push(on(64, 99, false));
+        let mut schedule = Schedule::new(&[], &entries);
+        let Next::Run(first) = schedule.take_next() else { panic!("an entry") };
+        let more = schedule.take_more(first, 1);
+        let ids: Vec<u32> = std::iter::once(first)
+            .chain(more)
+            .map(|task| match task {
+                Task::Entry { id } => id,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(ids, (0..16).map(|n| 2 * n).collect::<Vec<_>>(), "one of each relation");
+        assert_eq!(schedule.take_next(), Next::Run(Task::Entry { id: 32 }));
+    }
+
+    #[test]
     fn dependencies_hold_and_unknown_ones_count_as_done() {
         let mut late = entry(1, &[], 100);
         late.depends = vec![2, 99];
@@ -624,6 +721,7 @@ mod tests {
                 loads: vec![id as usize % 20],
                 locks: vec![(relation(id % 20), if id % 2 == 0 { LockKind::Share } else { LockKind::Exclusive })],
                 weight: u64::from(id % 7),
+                quick: id % 2 == 0,
                 first: (id % 5 == 0).then(|| vec![(relation(id % 20), LockKind::Share)]),
             })
             .collect();

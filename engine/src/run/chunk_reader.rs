@@ -27,6 +27,18 @@ pub struct ChunkReader<'a> {
     stored: u64,
 }
 
+/// What a chunk of a table must turn out to be.
+pub fn expected(dump: &OpenedDump, (table, chunk): (usize, usize)) -> Expected {
+    let facts = &dump.contents.tables[table].chunks[chunk];
+    Expected {
+        rows: facts.rows,
+        raw: facts.raw,
+        plain: facts.plain,
+        sealed: dump.manifest.chunks[facts.chunk as usize].sealed,
+        fingerprint: facts.fingerprint,
+    }
+}
+
 impl<'a> ChunkReader<'a> {
     /// A reader before the first byte of chunk `chunk` of table `table`.
     pub fn new(
@@ -36,15 +48,8 @@ impl<'a> ChunkReader<'a> {
         (table, chunk): (usize, usize),
     ) -> Result<Self> {
         let data = &dump.contents.tables[table];
-        let facts = &data.chunks[chunk];
-        let stored = &dump.manifest.chunks[facts.chunk as usize];
-        let expected = Expected {
-            rows: facts.rows,
-            raw: facts.raw,
-            plain: facts.plain,
-            sealed: stored.sealed,
-            fingerprint: facts.fingerprint,
-        };
+        let stored = &dump.manifest.chunks[data.chunks[chunk].chunk as usize];
+        let expected = expected(dump, (table, chunk));
         Ok(Self {
             repository,
             pool,

@@ -22,11 +22,24 @@ pub struct ReadChunk {
     pub stored: u64,
 }
 
+/// The plaintext of a small chunk.
+#[derive(Clone, Debug)]
+pub struct WholeChunk {
+    /// COPY data.
+    pub blocks: Vec<Bytes>,
+    /// What it is.
+    pub read: ReadChunk,
+}
+
 /// Gives chunks. Several are read at the same time.
 pub trait ChunkSource: Send + Sync {
     /// Reads a chunk into a bounded queue, and ends early when nobody listens any more. Blocks that came are to be believed
     /// only when the whole chunk was read ([`Ok`]).
     fn read(&self, place: Place, blocks: mpsc::Sender<Bytes>) -> BoxFuture<'static, Result<ReadChunk>>;
+
+    /// Reads small chunks whole, in order; `None` for one that has more than `most` bytes or is better read by
+    /// [`ChunkSource::read`] for another reason. What comes is complete and to be believed.
+    fn read_whole(&self, places: Vec<Place>, most: u64) -> BoxFuture<'static, Result<Vec<Option<WholeChunk>>>>;
 
     /// What a chunk holds, where that is known before it is read.
     fn known(&self, place: Place) -> Option<Reading>;

@@ -10,12 +10,13 @@ use tokio::task::JoinSet;
 
 use super::cpu_pool::CpuPool;
 use super::options::Surroundings;
-use super::timeline::{Timeline, Work};
+use super::timeline::{self, Timeline, Work};
 use crate::connect::{self, CopyOut};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event, News};
+use crate::format::CopyFormat;
 use crate::format::contents::{DataKind, Fingerprint, TableData};
-use crate::limits::{BATCH, CHUNK_ATTEMPTS};
+use crate::limits::{BATCH, CHUNK_ATTEMPTS, SMALL_TABLE};
 use crate::plan::dump_plan::Span;
 use crate::plan::split;
 use crate::seal::RowHasher;
@@ -108,12 +109,18 @@ impl From<usize> for ReadingLanes {
 struct Job {
     table: usize,
     span: Span,
+    /// A whole table of few pages.
+    small: bool,
 }
+
+/// Small tables that are read in one round trip.
+const TOGETHER: usize = 32;
 
 struct Readers {
     tables: Vec<TableData>,
     encoding: String,
     jobs: Mutex<VecDeque<Job>>,
+    lanes: usize,
     holder: Holder,
     pool: CpuPool,
     news: News,
@@ -150,6 +157,7 @@ pub async fn finish(
         tables: begun.into_iter().map(|begun| begun.table).collect(),
         encoding: encoding.to_owned(),
         jobs: Mutex::new(jobs),
+        lanes: lanes.count.max(1),
         holder,
         pool: CpuPool::with_all_cores()?,
         news: around.news.clone(),
@@ -196,7 +204,10 @@ async fn divide(
             None if whole => vec![Span::WHOLE],
             None => split::to_read_back(sizes[index], sizes.iter().sum(), lanes),
         };
-        jobs.extend(spans.into_iter().map(|span| Job { table: index, span }));
+        let raw: u64 = table.chunks.iter().map(|chunk| chunk.raw).sum();
+        let few_pages = raw <= SMALL_TABLE && sizes[index] * 8192 <= SMALL_TABLE;
+        let small = !whole && read.is_none() && few_pages && spans == [Span::WHOLE];
+        jobs.extend(spans.into_iter().map(|span| Job { table: index, span, small }));
     }
     Ok(jobs)
 }
@@ -204,23 +215,86 @@ async fn divide(
 async fn lane(readers: Arc<Readers>, number: usize) -> Result<()> {
     let mut lane: Option<SnapshotLane> = None;
     loop {
-        let Some(job) = locked(&readers.jobs).pop_front() else { return Ok(()) };
-        let reading = readers.timeline.as_ref().map(|(timeline, first)| {
-            let name = readers.tables[job.table].display_name();
-            timeline.begin(Work { lane: first + number, what: "check".to_owned(), name, chunk: None })
-        });
-        let outcome = with_retries(&readers, &mut lane, &job).await?;
-        drop(reading);
+        let jobs = readers.take();
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        if jobs.len() > 1 {
+            let reading = readers.stint(number, "small tables".to_owned());
+            let together = together(&readers, &mut lane, &jobs).await?;
+            drop(reading);
+            if let Some(together) = together {
+                jobs.iter().zip(together).for_each(|(job, reading)| readers.record(job, Ok(reading)));
+                continue;
+            }
+        }
+        for job in &jobs {
+            let reading = readers.stint(number, readers.tables[job.table].display_name());
+            let outcome = with_retries(&readers, &mut lane, job).await?;
+            drop(reading);
+            readers.record(job, outcome);
+        }
+    }
+}
+
+impl Readers {
+    /// The next job, or several small ones; none at the end.
+    fn take(&self) -> Vec<Job> {
+        let mut jobs = locked(&self.jobs);
+        let most = (jobs.len() / (4 * self.lanes)).clamp(1, TOGETHER);
+        let small = jobs.iter().take(most).take_while(|job| job.small).count();
+        let count = small.max(1).min(jobs.len());
+        jobs.drain(..count).collect()
+    }
+
+    fn stint(&self, number: usize, name: String) -> Option<timeline::Begun<'_>> {
+        let (timeline, first) = self.timeline.as_ref()?;
+        Some(timeline.begin(Work { lane: first + number, what: "check".to_owned(), name, chunk: None }))
+    }
+
+    fn record(&self, job: &Job, outcome: Result<Reading, String>) {
+        let mut sums = locked(&self.sums);
         match outcome {
             Ok(reading) => {
-                Counters::add(&readers.news.counters.rows, reading.rows);
-                if let Ok(sum) = &mut locked(&readers.sums)[job.table] {
+                Counters::add(&self.news.counters.rows, reading.rows);
+                if let Ok(sum) = &mut sums[job.table] {
                     sum.add(reading);
                 }
             }
-            Err(problem) => locked(&readers.sums)[job.table] = Err(problem),
+            Err(problem) => sums[job.table] = Err(problem),
         }
     }
+}
+
+/// Reads small tables in one round trip; `None` if anything went wrong, and each is to be read alone.
+async fn together(readers: &Readers, lane: &mut Option<SnapshotLane>, jobs: &[Job]) -> Result<Option<Vec<Reading>>> {
+    let open = match lane {
+        Some(open) => open,
+        None => lane.insert(readers.holder.open_lane().await?),
+    };
+    let table = |job: &Job| &readers.tables[job.table];
+    let source = |job: &Job| copy_out::statement(CopySource::of(table(job), &readers.encoding), job.span);
+    let copies: Vec<String> = jobs.iter().map(source).collect();
+    let Ok(payload) = open.copy_all(&copies, BATCH).await else {
+        *lane = None;
+        return Ok(None);
+    };
+    let formats: Vec<CopyFormat> = jobs.iter().map(|job| table(job).format).collect();
+    let hashing = move || payload.iter().zip(formats).map(|(plain, format)| whole(plain, format)).collect::<Vec<_>>();
+    let readings: Result<Vec<Reading>, _> = readers.pool.run(hashing).await?.into_iter().collect();
+    if let Ok(readings) = &readings {
+        Counters::add(&readers.news.counters.raw_bytes, readings.iter().map(|reading| reading.raw).sum());
+    }
+    Ok(readings.ok())
+}
+
+/// What a whole COPY comes to.
+fn whole(plain: &[u8], format: CopyFormat) -> Result<Reading, crate::seal::FramingError> {
+    let mut hasher = RowHasher::new(format);
+    hasher.push(plain)?;
+    let raw = hasher.bytes();
+    let (rows, fingerprint) = hasher.finish()?;
+    Ok(Reading { rows, raw, fingerprint })
 }
 
 /// The outer result ends the whole comparison, the inner one is this table's problem.

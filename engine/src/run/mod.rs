@@ -27,6 +27,7 @@ pub mod restore;
 pub mod schema;
 mod timeline;
 pub mod verify;
+mod windows;
 
 pub use init::init;
 pub use inspect::{list, show};

@@ -6,10 +6,15 @@
 
 use std::collections::BTreeSet;
 
+use bytes::{Bytes, BytesMut};
+
 use super::settings;
 use crate::connect::{self, ConnectOptions, CopyOut, Lane, Role};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::sql;
+
+/// Lets go of what was locked since the savepoint, and of the savepoint.
+const LEAVE: &str = "ROLLBACK TO SAVEPOINT entries; RELEASE SAVEPOINT entries";
 
 /// A lane that reads under the snapshot.
 pub struct SnapshotLane {
@@ -88,6 +93,48 @@ impl SnapshotLane {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Takes ACCESS SHARE on tables without waiting and copies each: one round trip for all. Behind it the locks are let go, so
+    /// that ever so many tables fit into the server's lock table. After an error [`Self::leave_copies`] may make the lane usable.
+    pub async fn copy_all_locked(
+        &mut self,
+        tables: &[(&str, &str)],
+        copies: &[String],
+        most: usize,
+    ) -> Result<Vec<Bytes>> {
+        let only = |(schema, name): &(&str, &str)| format!("ONLY {}", sql::qualified(Some(schema), name));
+        let only: Vec<String> = tables.iter().map(only).collect();
+        self.copies(&format!("LOCK TABLE {} IN ACCESS SHARE MODE NOWAIT; ", only.join(", ")), copies, most).await
+    }
+
+    /// The same of tables that nobody locks.
+    pub async fn copy_all(&mut self, copies: &[String], most: usize) -> Result<Vec<Bytes>> {
+        self.copies("", copies, most).await
+    }
+
+    /// The payload of each copy; an error if one has `most` bytes or more.
+    async fn copies(&mut self, before: &str, copies: &[String], most: usize) -> Result<Vec<Bytes>> {
+        let text = format!("SAVEPOINT entries; {before}{}; {LEAVE}", copies.join("; "));
+        self.lane.begin_copies_out(&text).await?;
+        let mut payload = Vec::with_capacity(copies.len());
+        let mut buffer = BytesMut::with_capacity(most);
+        while let Some(mut copy) = self.lane.next_copy_out().await? {
+            buffer.clear();
+            if copy.read(&mut buffer, most).await? {
+                return Err(Error::new(Kind::Source, format!("a table is larger than {most} bytes")));
+            }
+            payload.push(Bytes::copy_from_slice(&buffer));
+        }
+        match payload.len() == copies.len() {
+            true => Ok(payload),
+            false => Err(Error::new(Kind::Source, "not as many copies as were asked for")),
+        }
+    }
+
+    /// Makes the lane usable after copies that the server refused.
+    pub async fn leave_copies(&mut self) -> Result<()> {
+        self.lane.execute(LEAVE).await.map(drop)
     }
 
     /// Begins a COPY, which [`Self::begun_copy`] then reads.

@@ -234,12 +234,7 @@ impl Prepared {
         }
     }
 
-    /// Everything at once, the progress row first.
-    fn push_all(&self, sql: &mut String, written_down: bool) {
-        if written_down {
-            push(sql, &self.done());
-            self.lost.iter().for_each(|lost| push(sql, &progress::loss(lost)));
-        }
+    fn push_statements(&self, sql: &mut String) {
         self.statements.iter().for_each(|statement| push(sql, &statement.sql));
     }
 
@@ -300,13 +295,42 @@ pub enum WrittenDown {
     No,
 }
 
+/// What writes entries and their losses down.
+fn push_done(sql: &mut String, entries: &[Prepared]) {
+    let (begun, whole): (Vec<&Prepared>, Vec<&Prepared>) = entries.iter().partition(|entry| entry.undo.is_some());
+    begun.iter().for_each(|entry| push(sql, &entry.done()));
+    if !whole.is_empty() {
+        push(sql, &progress::entries_done(whole.iter().map(|entry| (entry.id, entry.entered.as_ref()))));
+    }
+    entries.iter().flat_map(|entry| &entry.lost).for_each(|lost| push(sql, &progress::loss(lost)));
+}
+
+/// Entries in one transaction, the progress rows first.
+fn transaction(entries: &[Prepared], how: WrittenDown) -> String {
+    let mut sql = String::from("BEGIN");
+    if how == WrittenDown::Each {
+        push_done(&mut sql, entries);
+    }
+    entries.iter().for_each(|entry| entry.push_statements(&mut sql));
+    push(&mut sql, "COMMIT");
+    sql
+}
+
+/// Runs entries, and writes them down, in one transaction or not at all: false if the server refused any of it.
+pub async fn run_all(lane: &mut Lane, entries: &[Prepared]) -> Result<bool> {
+    match lane.execute(&transaction(entries, WrittenDown::Each)).await {
+        Ok(_) => Ok(true),
+        Err(error) => rollback(lane, error).await.map(|_| false),
+    }
+}
+
 /// Runs `first` and then entries in one transaction or not at all: false if the server refused any of it.
 pub async fn all_at_once(lane: &mut Lane, first: &str, entries: &[Prepared]) -> Result<bool> {
     let mut sql = String::from("BEGIN");
     if !first.is_empty() {
         push(&mut sql, first);
     }
-    entries.iter().for_each(|entry| entry.push_all(&mut sql, false));
+    entries.iter().for_each(|entry| entry.push_statements(&mut sql));
     push(&mut sql, "COMMIT");
     match lane.execute(&sql).await {
         Ok(_) => Ok(true),
@@ -317,10 +341,7 @@ pub async fn all_at_once(lane: &mut Lane, first: &str, entries: &[Prepared]) -> 
 /// Runs entries in order, all in one transaction if that works, else one by one.
 pub async fn run_batch(lane: &mut Lane, batch: &[Prepared], rules: Rules, how: WrittenDown) -> Result<Applied> {
     if batch.len() > 1 {
-        let mut sql = String::from("BEGIN");
-        batch.iter().for_each(|entry| entry.push_all(&mut sql, how == WrittenDown::Each));
-        push(&mut sql, "COMMIT");
-        match lane.execute(&sql).await {
+        match lane.execute(&transaction(batch, how)).await {
             Ok(_) => return Ok(Applied { lost: batch.iter().flat_map(|entry| entry.lost.clone()).collect() }),
             Err(error) => {
                 let error = rollback(lane, error).await?;
@@ -348,10 +369,7 @@ async fn run_one(lane: &mut Lane, entry: &Prepared, rules: Rules, how: WrittenDo
 
 /// Runs one entry, all of it or nothing: the inner error is the server's refusal, taken back.
 pub async fn run_whole(lane: &mut Lane, entry: &Prepared, how: WrittenDown) -> Result<Result<Applied>> {
-    let mut sql = String::from("BEGIN");
-    entry.push_all(&mut sql, how == WrittenDown::Each);
-    push(&mut sql, "COMMIT");
-    let error = match lane.execute(&sql).await {
+    let error = match lane.execute(&transaction(std::slice::from_ref(entry), how)).await {
         Ok(_) => return Ok(Ok(Applied { lost: entry.lost.clone() })),
         Err(error) => rollback(lane, error).await?,
     };
@@ -598,15 +616,14 @@ mod tests {
 
     fn sql(entry: &Entry, rules: Rules) -> (String, Vec<Lost>) {
         let prepared = Prepared::new(entry, rules, &known());
-        let mut sql = String::new();
-        prepared.push_all(&mut sql, true);
-        (sql, prepared.lost)
+        (transaction(std::slice::from_ref(&prepared), WrittenDown::Each), prepared.lost)
     }
 
     #[test]
     fn progress_creation_and_owner_in_one_go() {
         let (all, lost) = sql(&entry(), Rules::default());
-        let expected = "INSERT INTO _pgfreight.entry VALUES (5);\nCREATE TABLE s.t ();\nALTER TABLE s.t OWNER TO alice";
+        let expected = "BEGIN;\nINSERT INTO _pgfreight.entry VALUES (5);\nCREATE TABLE s.t ();\n\
+                        ALTER TABLE s.t OWNER TO alice;\nCOMMIT";
         assert_eq!((all.as_str(), lost.len()), (expected, 0));
         let (all, _) = sql(&entry(), Rules { no_owner: true, ..Rules::default() });
         assert!(!all.contains("OWNER"));
@@ -679,7 +696,8 @@ mod tests {
         let prepared = Prepared::new(&entry, Rules::default(), &known());
         let sql = |prepared: Prepared| {
             let mut sql = String::new();
-            prepared.push_all(&mut sql, true);
+            push_done(&mut sql, std::slice::from_ref(&prepared));
+            prepared.push_statements(&mut sql);
             sql
         };
         let expected =

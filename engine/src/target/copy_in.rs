@@ -12,12 +12,8 @@ use crate::sql;
 pub(super) const NO_ENCODING: &str = "SQL_ASCII";
 
 /// Opens the transaction of a chunk, writes the chunk down in it and begins the COPY: one text, one round trip.
-pub fn begin(table: &TableData, (load, chunk): (usize, usize), attempt: Option<u64>, encoding: &str) -> String {
-    let mut sql = format!("BEGIN; {}", progress::chunk_done(load, chunk, attempt));
-    if encoding == NO_ENCODING {
-        // Binary rows follow client_encoding, not the option of COPY: bytes of no encoding pass unconverted.
-        sql.push_str("; SET LOCAL client_encoding = 'SQL_ASCII'");
-    }
+pub fn begin(table: &TableData, place: (usize, usize), attempt: Option<u64>, encoding: &str) -> String {
+    let mut sql = begin_written_down(&[place], attempt, encoding);
     if table.kind == DataKind::LargeObjects {
         sql.push_str(
             "; CREATE TEMPORARY TABLE _pgfreight_pages (loid pg_catalog.oid, page pg_catalog.int8, \
@@ -25,6 +21,26 @@ pub fn begin(table: &TableData, (load, chunk): (usize, usize), attempt: Option<u
         );
     }
     sql + "; " + &copy(table, encoding)
+}
+
+/// The same for chunks of several tables, none of them of large objects: the COPYs follow one another in their order.
+pub fn begin_all(chunks: &[(&TableData, (usize, usize))], attempt: Option<u64>, encoding: &str) -> String {
+    let places: Vec<(usize, usize)> = chunks.iter().map(|(_, place)| *place).collect();
+    let mut sql = begin_written_down(&places, attempt, encoding);
+    for (table, _) in chunks {
+        sql.push_str("; ");
+        sql.push_str(&copy(table, encoding));
+    }
+    sql
+}
+
+fn begin_written_down(places: &[(usize, usize)], attempt: Option<u64>, encoding: &str) -> String {
+    let mut sql = format!("BEGIN; {}", progress::chunks_done(places, attempt));
+    if encoding == NO_ENCODING {
+        // Binary rows follow client_encoding, not the option of COPY: bytes of no encoding pass unconverted.
+        sql.push_str("; SET LOCAL client_encoding = 'SQL_ASCII'");
+    }
+    sql
 }
 
 /// The COPY itself; columns are always named.

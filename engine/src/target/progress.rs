@@ -177,10 +177,17 @@ pub async fn forget_unlogged(lane: &mut Lane, tables: &[(usize, String)]) -> Res
 
 /// The statement that writes an entry down; of a copy, with its attempt and what the entry is.
 pub fn entry_done(id: u32, attempt: Option<&(u64, Entered)>) -> String {
-    match attempt {
-        None => format!("INSERT INTO {SCHEMA}.entry VALUES ({id})"),
-        Some((attempt, entered)) => format!("INSERT INTO {SCHEMA}.entry VALUES {}", entered.row(id, *attempt)),
-    }
+    entries_done([(id, attempt)])
+}
+
+/// One statement that writes entries down, at least one.
+pub fn entries_done<'a>(entries: impl IntoIterator<Item = (u32, Option<&'a (u64, Entered)>)>) -> String {
+    let row = |(id, attempt): (u32, Option<&(u64, Entered)>)| match attempt {
+        None => format!("({id})"),
+        Some((attempt, entered)) => entered.row(id, *attempt),
+    };
+    let rows: Vec<String> = entries.into_iter().map(row).collect();
+    format!("INSERT INTO {SCHEMA}.entry VALUES {}", rows.join(", "))
 }
 
 /// The statement that writes down the first of an entry's two steps, and what takes it back; of a copy, with its attempt.
@@ -194,10 +201,12 @@ pub fn entry_undone(id: u32, undo: &str) -> String {
     format!("{undo}; DELETE FROM {SCHEMA}.begun WHERE entry = {id}")
 }
 
-/// The statement that writes a chunk down; of a copy, with its attempt.
-pub fn chunk_done(load: usize, chunk: usize, attempt: Option<u64>) -> String {
+/// One statement that writes chunks (position of the table, number of the chunk) down, at least one; of a copy, with its
+/// attempt.
+pub fn chunks_done(chunks: &[(usize, usize)], attempt: Option<u64>) -> String {
     let attempt = attempt.map_or_else(String::new, |attempt| format!(", {attempt}"));
-    format!("INSERT INTO {SCHEMA}.chunk VALUES ({load}, {chunk}{attempt})")
+    let rows: Vec<String> = chunks.iter().map(|(load, chunk)| format!("({load}, {chunk}{attempt})")).collect();
+    format!("INSERT INTO {SCHEMA}.chunk VALUES {}", rows.join(", "))
 }
 
 /// The statement that writes a loss down.
@@ -288,9 +297,10 @@ mod tests {
             entry_done(7, Some(&(3, entered))),
             "INSERT INTO _pgfreight.entry VALUES (7, 3, 'ab', 'TABLE it''s')"
         );
+        assert_eq!(entries_done([(7, None), (8, None)]), "INSERT INTO _pgfreight.entry VALUES (7), (8)");
+        assert_eq!(chunks_done(&[(1, 2)], None), "INSERT INTO _pgfreight.chunk VALUES (1, 2)");
+        assert_eq!(chunks_done(&[(1, 2), (4, 0)], Some(3)), "INSERT INTO _pgfreight.chunk VALUES (1, 2, 3), (4, 0, 3)");
         assert_eq!(entry_begun(7, "DROP 'x'", None), "INSERT INTO _pgfreight.begun VALUES (7, 'DROP ''x''')");
         assert_eq!(entry_begun(7, "DROP", Some(3)), "INSERT INTO _pgfreight.begun VALUES (7, 'DROP', 3)");
-        assert_eq!(chunk_done(1, 2, None), "INSERT INTO _pgfreight.chunk VALUES (1, 2)");
-        assert_eq!(chunk_done(1, 2, Some(3)), "INSERT INTO _pgfreight.chunk VALUES (1, 2, 3)");
     }
 }

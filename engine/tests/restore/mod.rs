@@ -2,6 +2,7 @@
 
 mod faults;
 mod globals;
+mod many;
 mod needs;
 mod options;
 mod resume;

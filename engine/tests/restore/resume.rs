@@ -46,10 +46,18 @@ async fn killed_again_and_again_it_ends_identical() {
     let target = Cluster::shared(17).database("target");
     let place = Place::new().await;
     let dump = place.dump(&source.url()).await;
+    let kills = kill_until_it_ends(&place, &dump, &target, "shop.orders");
+    assert!(kills >= 3, "only {kills} kills: the restore is too quick for this test");
+    compare::assert_equal(&source.url(), &target.url(), Scope::All);
+    assert_clean(&target);
+}
+
+/// Restores in processes of their own, each but the last one killed further on than the one before; gives how many were.
+pub(super) fn kill_until_it_ends(place: &Place, dump: &OpenedDump, target: &Database<'_>, table: &str) -> u32 {
     let mut kills = 0;
     let (mut patience, mut progress) = (Duration::from_millis(150), 0);
     loop {
-        let mut process = start(&place, &dump, &target.url());
+        let mut process = start(place, dump, &target.url());
         std::thread::sleep(patience);
         if let Some(status) = process.try_wait().unwrap() {
             let output = process.wait_with_output().unwrap();
@@ -57,7 +65,7 @@ async fn killed_again_and_again_it_ends_identical() {
             if !status.success() {
                 // A kill between the last commit and the end of the process: the same command is then refused, for the
                 // database is full. Nothing may be missing, which the comparison below proves.
-                assert!(said.contains("is not empty") && has_ended(&target), "{said}");
+                assert!(said.contains("is not empty") && has_ended(target, table), "{said}");
                 eprintln!("killed behind the last commit");
             }
             break;
@@ -65,7 +73,7 @@ async fn killed_again_and_again_it_ends_identical() {
         process.kill().unwrap();
         process.wait().unwrap();
         kills += 1;
-        let now = done_so_far(&target);
+        let now = done_so_far(target);
         // Only a run that got nowhere is given more time: so kills hit every phase on any machine.
         if now == progress {
             patience += Duration::from_millis(150);
@@ -73,20 +81,19 @@ async fn killed_again_and_again_it_ends_identical() {
         progress = now;
         assert!(kills < 200, "it never ends");
     }
-    assert!(kills >= 3, "only {kills} kills: the restore is too quick for this test");
-    compare::assert_equal(&source.url(), &target.url(), Scope::All);
-    assert_clean(&target);
+    kills
 }
 
 /// Whether the last commit was made: the progress is gone and tables are there. Sessions of a killed process may still be
 /// ending what they had been sent, so this waits for them before it looks.
-fn has_ended(target: &Database<'_>) -> bool {
+fn has_ended(target: &Database<'_>, table: &str) -> bool {
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                     AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
     while target.value(sessions) != "0" {
         std::thread::sleep(Duration::from_millis(20));
     }
-    target.value("SELECT to_regclass('_pgfreight.run') IS NULL AND to_regclass('shop.orders') IS NOT NULL") == "t"
+    let ended = format!("SELECT to_regclass('_pgfreight.run') IS NULL AND to_regclass('{table}') IS NOT NULL");
+    target.value(&ended) == "t"
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@ use crate::format::CopyFormat;
 use crate::format::contents::Contents;
 use crate::limits::BATCH;
 use crate::plan::dump_plan::{DumpPlan, Span};
-use crate::run::chunk_source::{ChunkSource, Place, ReadChunk};
+use crate::run::chunk_source::{ChunkSource, Place, ReadChunk, WholeChunk};
 use crate::run::cpu_pool::CpuPool;
 use crate::run::dump::lanes::{self, Lost};
 use crate::run::dump::watch;
@@ -84,6 +84,18 @@ impl ChunkSource for LiveChunks {
         .boxed()
     }
 
+    fn read_whole(&self, places: Vec<Place>, most: u64) -> BoxFuture<'static, Result<Vec<Option<WholeChunk>>>> {
+        let shared = Arc::clone(&self.shared);
+        async move {
+            let mut whole = Vec::with_capacity(places.len());
+            for place in places {
+                whole.push(shared.read_whole(place, most).await?);
+            }
+            Ok(whole)
+        }
+        .boxed()
+    }
+
     fn known(&self, _place: Place) -> Option<Reading> {
         None
     }
@@ -121,6 +133,27 @@ impl Shared {
             Ok(_) => Err(error.context(format_args!("reading {name}"))),
             Err(_) => Err(Lost(error).into()),
         }
+    }
+
+    /// Sizes are estimates: what turns out to be more is given up in the middle and left to a load of its own.
+    async fn read_whole(&self, place: Place, most: u64) -> Result<Option<WholeChunk>> {
+        let (sender, mut receiver) = mpsc::channel::<Bytes>(1);
+        let (mut blocks, mut held) = (Vec::new(), 0);
+        let collecting = async {
+            while let Some(block) = receiver.recv().await {
+                held += block.len() as u64;
+                if held > most {
+                    receiver.close();
+                    return;
+                }
+                blocks.push(block);
+            }
+        };
+        let (read, ()) = tokio::join!(self.read(place, sender), collecting);
+        if held > most {
+            return Ok(None);
+        }
+        Ok(Some(WholeChunk { blocks, read: ReadChunk { reading: read?, stored: 0 } }))
     }
 
     async fn read_under(&self, holder: &Holder, (table, chunk): Place, blocks: mpsc::Sender<Bytes>) -> Result<Reading> {

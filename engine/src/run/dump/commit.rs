@@ -12,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event};
 use crate::format::CURRENT;
 use crate::format::contents::{Contents, Fingerprint, Header, TableChunk, TableData};
+use crate::format::line_limit::TooLarge;
 use crate::format::manifest::{GridMemory, Manifest, StoredChunk, StoredContents};
 use crate::ids::{ContentId, TableTag};
 use crate::plan::select::Selection;
@@ -171,7 +172,12 @@ fn distinct(done: &[Done]) -> (Vec<StoredChunk>, HashMap<ContentId, u32>) {
 
 async fn store_contents(run: &Run<'_>, contents: Contents) -> Result<StoredContents> {
     let (encryption, level) = (run.encryption.clone(), run.options.level);
-    let unwritable = |error| Error::new(Kind::Bug, "cannot write the contents").because(error);
+    let unwritable = |error: std::io::Error| match error.get_ref().and_then(|cause| cause.downcast_ref::<TooLarge>()) {
+        Some(too_large) => Error::new(Kind::Usage, "the schema is too large for one dump")
+            .because(*too_large)
+            .hint("Dump it in parts, some schemas at a time (-n)."),
+        None => Error::new(Kind::Bug, "cannot write the contents").because(error),
+    };
     let write = move |out: &mut dyn std::io::Write| contents.write(out).map_err(unwritable);
     let sealed = run.pool.run(move || seal::seal_whole(&encryption, level, write)).await??;
     run.repository.put_contents(&run.dump, sealed.into()).await

@@ -6,7 +6,7 @@
 //! snapshot, within limits. If the snapshot itself is gone the whole attempt ends with [`Lost`], and the run begins again.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use super::chunk::{self, Bench, Copied};
 use super::gather::Gather;
 use super::packer::{Pack, Packer};
 use super::polite::Gate;
+use super::small::SealedChunk;
 use crate::connect::CopyOut;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, News};
@@ -94,7 +95,7 @@ impl Hall {
         self.crew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn open_lane(&self) -> Result<SnapshotLane> {
+    pub(super) async fn open_lane(&self) -> Result<SnapshotLane> {
         self.crew().opening += 1;
         let opened = self.holder.open_lane().await;
         let mut crew = self.crew();
@@ -102,6 +103,24 @@ impl Hall {
         crew.known.extend(opened.as_ref().ok().and_then(SnapshotLane::backend));
         drop(crew);
         opened
+    }
+
+    /// The table of a chunk of the plan.
+    pub(super) fn table(&self, index: usize) -> &PlannedTable {
+        &self.plan.tables[self.plan.chunks[index].table]
+    }
+
+    /// What is copied of a table.
+    pub(super) fn source<'a>(&'a self, table: &'a PlannedTable) -> CopySource<'a> {
+        CopySource {
+            kind: table.kind,
+            schema: &table.schema,
+            name: &table.name,
+            columns: &table.columns,
+            condition: table.condition.as_deref(),
+            format: table.format,
+            encoding: self.holder.encoding(),
+        }
     }
 
     fn work(&self, lane: usize, what: &str, chunk: &PlannedChunk) -> Work {
@@ -162,18 +181,52 @@ async fn until_empty(hall: &Arc<Hall>, number: usize) -> Result<()> {
     let mut storing = JoinSet::new();
     loop {
         let pass = hall.gate.enter().await;
-        let index = hall.next.fetch_add(1, Ordering::Relaxed);
-        let Some(planned) = hall.plan.chunks.get(index) else { return stored(&mut storing).await };
-        pass.pause().await;
-        let copying = hall.timeline.begin(hall.work(number, "copy", planned));
-        let copied = with_retries(hall, &mut lane, index, planned).await?;
-        copying.end();
-        drop(pass);
-        if let Some(unstored) = copied {
-            stored(&mut storing).await?;
-            storing.spawn(store(Arc::clone(hall), number, unstored));
+        let taken = hall.take();
+        if taken.is_empty() {
+            return stored(&mut storing).await;
         }
+        pass.pause().await;
+        if taken.len() > 1 {
+            let copying = hall.timeline.begin(shared_work(number, "copy", "small tables"));
+            let sealed = hall.copy_together(&mut lane, taken.clone()).await?;
+            copying.end();
+            if let Some(sealed) = sealed {
+                drop(pass);
+                for sealed in sealed {
+                    let unstored = keep_small(hall, sealed).await;
+                    begin_storing(hall, number, &mut storing, unstored).await?;
+                }
+                continue;
+            }
+        }
+        for index in taken {
+            let planned = &hall.plan.chunks[index];
+            let copying = hall.timeline.begin(hall.work(number, "copy", planned));
+            let copied = with_retries(hall, &mut lane, index, planned).await?;
+            copying.end();
+            begin_storing(hall, number, &mut storing, copied).await?;
+        }
+        drop(pass);
     }
+}
+
+/// What is done for several chunks at a time.
+fn shared_work(lane: usize, what: &str, name: &str) -> Work {
+    Work { lane, what: what.to_owned(), name: name.to_owned(), chunk: None }
+}
+
+/// Begins to store what was copied, behind what the lane stores already.
+async fn begin_storing(
+    hall: &Arc<Hall>,
+    number: usize,
+    storing: &mut JoinSet<Result<()>>,
+    unstored: Option<Unstored>,
+) -> Result<()> {
+    if let Some(unstored) = unstored {
+        stored(storing).await?;
+        storing.spawn(store(Arc::clone(hall), number, unstored));
+    }
+    Ok(())
 }
 
 /// Waits for what is being stored.
@@ -190,8 +243,7 @@ async fn store(hall: Arc<Hall>, number: usize, unstored: Unstored) -> Result<()>
     let lane = hall.jobs + number;
     let (index, copied) = match unstored {
         Unstored::Pack(pack, _held) => {
-            let work = Work { lane, what: "store".to_owned(), name: "small chunks".to_owned(), chunk: None };
-            let _storing = hall.timeline.begin(work);
+            let _storing = hall.timeline.begin(shared_work(lane, "store", "small chunks"));
             return hall.store_pack(pack).await;
         }
         Unstored::Chunk(index, copied) => (index, *copied),
@@ -247,16 +299,7 @@ async fn one(
         Some(lane) => lane,
         None => lane.insert(hall.open_lane().await?),
     };
-    let source = CopySource {
-        kind: table.kind,
-        schema: &table.schema,
-        name: &table.name,
-        columns: &table.columns,
-        condition: table.condition.as_deref(),
-        format: table.format,
-        encoding: hall.holder.encoding(),
-    };
-    let statement = copy_out::statement(source, planned.span);
+    let statement = copy_out::statement(hall.source(table), planned.span);
     if begin(&hall.around.news, lane, table, &statement).await? {
         copy(hall, index, table, lane.begun_copy()).await
     } else {
@@ -291,12 +334,27 @@ async fn copy(hall: &Hall, index: usize, table: &PlannedTable, mut source: CopyO
     let rest: usize = copied.rest.iter().map(bytes::Bytes::len).sum();
     if copied.spilled.is_empty() && (rest as u64) < PACK_BELOW {
         drop(copied.share);
-        let full = hall.packer().add(index, copied.receipt, &copied.rest);
-        let Some(pack) = full else { return Ok(None) };
-        let share = hall.room_for(&pack).await;
-        return Ok(Some(Unstored::Pack(pack, share)));
+        return Ok(pack(hall, (index, copied.rest, copied.receipt)).await);
     }
     Ok(Some(Unstored::Chunk(index, Box::new(copied))))
+}
+
+/// What becomes of a small chunk.
+async fn keep_small(hall: &Hall, (index, bytes, receipt): SealedChunk) -> Option<Unstored> {
+    match hall.gather.known(&receipt.id) {
+        Some((stored, origin)) => {
+            hall.gather.reused(&hall.plan, index, (receipt, stored, origin), &hall.around.news);
+            None
+        }
+        None => pack(hall, (index, bytes, receipt)).await,
+    }
+}
+
+/// Puts a chunk beside other small ones; gives all of them when they are enough for an object.
+async fn pack(hall: &Hall, (index, bytes, receipt): SealedChunk) -> Option<Unstored> {
+    let full = hall.packer().add(index, receipt, &bytes)?;
+    let share = hall.room_for(&full).await;
+    Some(Unstored::Pack(full, share))
 }
 
 /// The snapshot's holder is gone: nothing under it can be finished.

@@ -22,6 +22,7 @@ pub(in crate::run) mod lanes;
 mod members;
 mod packer;
 mod polite;
+mod small;
 pub(in crate::run) mod survey;
 pub(in crate::run) mod watch;
 

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::quick::Together;
 use super::serial::retry_or;
 use super::{Run, entry, load, locked};
 use crate::catalog::ObjectId;
@@ -82,14 +83,17 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
                 shared.run.timeline.idle(idle);
             }
             Next::Run(task) => {
-                let working = shared.run.timeline.begin(work(&shared.run, number, task));
-                perform(&shared, &mut connection, task).await?;
-                working.end();
-                locked(&shared.schedule).ended(task);
-                shared.ended.notify_waiters();
-                if let Task::Chunk { load, .. } = task {
-                    let complete = locked(&shared.schedule).is_loaded(load);
-                    load::tell_if_complete(&shared.run, load, complete);
+                let mut tasks = vec![task];
+                tasks.extend(locked(&shared.schedule).take_more(task, shared.run.options.jobs));
+                if together(&shared, number, &mut connection, &tasks).await? {
+                    tasks.into_iter().for_each(|task| finish(&shared, task));
+                    continue;
+                }
+                for task in tasks {
+                    let working = shared.run.timeline.begin(work(&shared.run, number, task));
+                    perform(&shared, &mut connection, task).await?;
+                    working.end();
+                    finish(&shared, task);
                 }
             }
         }
@@ -98,6 +102,36 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
         connection.close().await;
     }
     Ok(())
+}
+
+/// A task has ended: others may begin.
+fn finish(shared: &Shared, task: Task) {
+    locked(&shared.schedule).ended(task);
+    shared.ended.notify_waiters();
+    if let Task::Chunk { load, .. } = task {
+        let complete = locked(&shared.schedule).is_loaded(load);
+        load::tell_if_complete(&shared.run, load, complete);
+    }
+}
+
+/// Does quick tasks in one transaction; false if each is to be done alone.
+async fn together(shared: &Shared, number: usize, connection: &mut Option<Lane>, tasks: &[Task]) -> Result<bool> {
+    let run = &shared.run;
+    let Some(together) = Together::of(run, tasks) else { return Ok(false) };
+    let working = run.timeline.begin(together.work(run, number));
+    let outcome = match opened(run, connection).await {
+        Ok(lane) => together.run(run, lane).await,
+        Err(error) => Err(error),
+    };
+    working.end();
+    match outcome {
+        Err(error) if error.kind() != Kind::Cancelled => {
+            // Whatever happened to the connection happens again, and is told, where each is done alone.
+            *connection = None;
+            Ok(false)
+        }
+        outcome => outcome,
+    }
 }
 
 /// Reads a piece of a complete table back in the place of waiting; false if there is none.

@@ -30,6 +30,21 @@ pub(super) fn tell_planned(run: &Run) {
     });
 }
 
+/// Tells the beginning of a table.
+pub(super) fn tell_started(run: &Run, load: usize) {
+    let planned = &run.plan.loads[load];
+    run.around.news.tell(Event::TableStarted { table: planned.name.clone(), bytes: planned.chunks.iter().sum() });
+}
+
+/// Tells the end of a chunk, and counts it.
+pub(super) fn tell_done(run: &Run, (load, chunk): (usize, usize), ReadChunk { reading, stored }: ReadChunk) {
+    let news = &run.around.news;
+    Counters::add(&news.counters.rows, reading.rows);
+    Counters::add(&news.counters.chunks, 1);
+    let (table, chunk) = (run.plan.loads[load].name.clone(), chunk as u32);
+    news.tell(Event::ChunkDone { table, chunk, rows: reading.rows, raw: reading.raw, stored, reused: false });
+}
+
 /// Tells the end of a table.
 pub(super) fn tell_if_complete(run: &Run, load: usize, complete: bool) {
     let planned = &run.plan.loads[load];
@@ -47,22 +62,12 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
         return Ok(());
     }
     if chunk == 0 {
-        let bytes = planned.chunks.iter().sum();
-        run.around.news.tell(Event::TableStarted { table: planned.name.clone(), bytes });
+        tell_started(run, load);
     }
     match transaction(run, lane, planned.table, chunk).await {
-        Ok(ReadChunk { reading, stored }) => {
-            run.note((planned.table, chunk), reading).await?;
-            Counters::add(&run.around.news.counters.rows, reading.rows);
-            Counters::add(&run.around.news.counters.chunks, 1);
-            run.around.news.tell(Event::ChunkDone {
-                table: planned.name.clone(),
-                chunk: chunk as u32,
-                rows: reading.rows,
-                raw: reading.raw,
-                stored,
-                reused: false,
-            });
+        Ok(read) => {
+            run.note((planned.table, chunk), read.reading).await?;
+            tell_done(run, (load, chunk), read);
             Ok(())
         }
         Err(error) if progress::is_done_already(&error) => {
@@ -108,7 +113,7 @@ async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> 
 }
 
 /// What a copy writes down of a chunk.
-fn loaded_chunk(table: &TableData, chunk: usize, reading: Reading) -> LoadedChunk {
+pub(super) fn loaded_chunk(table: &TableData, chunk: usize, reading: Reading) -> LoadedChunk {
     let facts = &table.chunks[chunk];
     let Reading { rows, raw, fingerprint } = reading;
     LoadedChunk { table: table_key(table), from: facts.from, to: facts.to, rows, raw, fingerprint }

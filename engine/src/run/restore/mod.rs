@@ -21,10 +21,12 @@ mod chosen;
 mod database;
 mod entry;
 mod globals;
+mod independent;
 mod lanes;
 mod load;
 mod members;
 mod prepare;
+mod quick;
 mod read_back;
 mod renew;
 mod second_try;
@@ -201,7 +203,7 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             Stage::Keys => problems = keys(run, tasks).await?,
             _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
             Stage::Before => {
-                serial.entries(&run.unfinished(tasks)).await?;
+                serial.before(&run.unfinished(tasks)).await?;
                 members::name_missing(run, serial.lane().await?).await?;
             }
             _ => serial.entries(&run.unfinished(tasks)).await?,

@@ -1,14 +1,17 @@
 //! The stages that run in order on one connection: many small statements, batched.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::independent::{self, FAMILIES_MIN};
 use super::{Run, pause};
 use crate::connect::{self, Lane};
 use crate::ddl::INVALID_INDEX;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::limits::CHUNK_ATTEMPTS;
+use crate::plan::families::Parts;
 use crate::plan::schedule::EntryTask;
 use crate::run::dump::is_lost;
 use crate::run::timeline::Work;
@@ -49,6 +52,21 @@ impl<'a> Serial<'a> {
             self.batch(batch, WrittenDown::No).await?;
         }
         self.execute(&progress::entry_done(progress::DROPS, None)).await
+    }
+
+    /// Pre-data. Many tables that do not know of each other are made by all lanes.
+    pub(super) async fn before(&mut self, tasks: &[EntryTask]) -> Result<()> {
+        let parts = Parts::of(tasks, &self.run.entries);
+        if self.run.options.jobs < 2 || parts.families.len() < FAMILIES_MIN {
+            return self.entries(tasks).await;
+        }
+        self.entries(&parts.first).await?;
+        let refused = independent::run(self.run, &parts.families).await?;
+        // In the order that a single connection would have kept.
+        let mut last: Vec<EntryTask> = refused.into_iter().chain(parts.last).collect();
+        let place: HashMap<u32, usize> = tasks.iter().enumerate().map(|(place, task)| (task.id, place)).collect();
+        last.sort_by_key(|task| place.get(&task.id).copied());
+        self.entries(&last).await
     }
 
     /// Entries in order. What needs two sessions runs apart.
