@@ -134,7 +134,7 @@ async fn people_come_and_go_without_touching_data() {
         identity: bench.identity.clone(),
     };
     let (alice, bob) = (Label::parse("alice").unwrap(), Label::parse("bob").unwrap());
-    let phrase = |text: &str| Wrap::Passphrase { passphrase: text.to_owned().into(), work: Some(2) };
+    let phrase = |text: &str| Wrap::Passphrase { passphrase: text.to_owned().into(), work: 2 };
     let who = |text: &str| {
         let mut identities = Identities::new();
         identities.add_passphrase(text.to_owned().into());

@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn passphrases_are_tried_one_after_the_other() {
-        let wrap = Wrap::Passphrase { passphrase: "correct horse".to_owned().into(), work: Some(2) };
+        let wrap = Wrap::Passphrase { passphrase: "correct horse".to_owned().into(), work: 2 };
         let sealed = wrap.seal(b"treasure").unwrap();
         let mut identities = Identities::new();
         identities.add_passphrase("wrong".to_owned().into());
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_closed_identity_file_asks_for_its_passphrase() {
         let (secret, public) = key_pair();
-        let closed = Wrap::Passphrase { passphrase: "hush".to_owned().into(), work: Some(2) };
+        let closed = Wrap::Passphrase { passphrase: "hush".to_owned().into(), work: 2 };
         let closed = closed.seal(secret.as_bytes()).unwrap();
         let mut identities = Identities::new();
         assert!(identities.add_file("me", &closed, &nobody_to_ask()).is_err());

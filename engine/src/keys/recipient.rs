@@ -90,6 +90,11 @@ fn ssh_refusal(text: &str, error: &age::ssh::ParseRecipientKeyError) -> Error {
     Error::new(Kind::Usage, format!("not a recipient: {why}")).hint("Use an ssh-ed25519 or ssh-rsa key, or an age key.")
 }
 
+/// log2 of scrypt's work for a passphrase: 128 MiB and some tenths of a second, for whoever opens the bundle as for whoever
+/// guesses (RFC 7914; the least that OWASP's password storage cheat sheet names for scrypt). age would aim for a second of this
+/// machine's time, and so for half a gigabyte of memory of every machine that ever opens it (promise 7).
+const WORK: u8 = 17;
+
 /// How a bundle is closed. age does not mix the two in one file.
 #[derive(Clone, Debug)]
 pub enum Wrap {
@@ -99,15 +104,15 @@ pub enum Wrap {
     Passphrase {
         /// The passphrase.
         passphrase: SecretString,
-        /// log2 of scrypt's work; `None` aims for about a second. Only tests choose.
-        work: Option<u8>,
+        /// log2 of scrypt's work, 1 to 22. Only tests choose.
+        work: u8,
     },
 }
 
 impl Wrap {
     /// A passphrase with the usual work.
     pub fn passphrase(passphrase: SecretString) -> Self {
-        Self::Passphrase { passphrase, work: None }
+        Self::Passphrase { passphrase, work: WORK }
     }
 
     /// Wraps a small secret as one age file.
@@ -116,9 +121,7 @@ impl Wrap {
             Self::Recipients(recipients) => age::Encryptor::with_recipients(recipients.dynamic()),
             Self::Passphrase { passphrase, work } => {
                 let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
-                if let Some(work) = work.filter(|work| (1..=22).contains(work)) {
-                    recipient.set_work_factor(work);
-                }
+                recipient.set_work_factor((*work).clamp(1, 22));
                 age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
             }
         };
