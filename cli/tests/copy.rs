@@ -137,6 +137,8 @@ fn killed_twice_while_rows_change_it_goes_on_and_the_result_is_equal() {
     let (source, target) = (old.database("cli_copy_kill"), new.database("cli_copy_killed"));
     fill(&source);
     source.execute("CREATE TABLE steady AS SELECT i, md5(i::text) AS t FROM generate_series(1, 200000) i");
+    // It is refreshed behind the triggers, and takes long enough for a signal to arrive.
+    source.execute("CREATE MATERIALIZED VIEW slow AS SELECT 1 AS one FROM pg_sleep(0.5)");
     let home = Home::new();
     let args = ["copy", "-d", &source.url(), "--to", &target.url(), "-j", "1", "--chunk-size", "1MiB"];
     // In the middle of the rows.

@@ -1,10 +1,11 @@
 //! `COMMENT ON` and `SECURITY LABEL`, for objects of every class and their columns.
 
-use super::EntryKind;
 use super::column::is_plain_not_null;
+use super::constraint::is_inline;
 use super::draft::{Context, Draft};
 use super::identity::{identity, relation_of, section_of, tag};
 use super::relation::name;
+use super::{EntryKind, Section};
 use crate::catalog::constraint::ConstraintRule;
 use crate::catalog::features::Feature;
 use crate::catalog::table::Column;
@@ -88,7 +89,11 @@ fn label(provider: &str, on: &str, text: &str) -> String {
 /// One entry for all comments (or labels) of an object, its columns' included.
 fn entry(object: &Object, kind: EntryKind, create: Vec<String>, cx: &Context<'_>) -> Draft {
     let desc = if kind == EntryKind::Comment { "COMMENT" } else { "SECURITY LABEL" };
-    let mut draft = Draft::new(object, desc, section_of(object));
+    let section = match &object.body {
+        Body::Constraint(constraint) if is_inline(object, constraint, cx) => Section::PreData,
+        _ => section_of(object),
+    };
+    let mut draft = Draft::new(object, desc, section);
     draft.kind = kind;
     let parent = object.parent.and_then(|id| cx.object(id));
     draft.name = match (identity(object, cx), parent) {

@@ -23,7 +23,8 @@ pub(super) fn inline(table: &Object, partition: bool, cx: &Context<'_>) -> Vec<S
     cx.children(table.id).iter().filter_map(check).collect()
 }
 
-fn is_inline(object: &Object, constraint: &Constraint, cx: &Context<'_>) -> bool {
+/// Whether a constraint of a table or a domain is written inside the statement that makes it.
+pub(super) fn is_inline(object: &Object, constraint: &Constraint, cx: &Context<'_>) -> bool {
     matches!(constraint.rule, ConstraintRule::Check { .. }) && constraint.validated && !cx.is_separate(object.id)
 }
 
