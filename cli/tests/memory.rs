@@ -2,6 +2,7 @@
 //! which `pg_dump` cannot carry, go out and back, and straight across, through the program within 256 MiB; so does the catalog of
 //! 10,000 tables with statistics.
 
+use std::io::{Read, Seek};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -15,7 +16,10 @@ const BOUND_KB: u64 = 256 << 10;
 
 /// Runs a command to its end; the most memory it ever held, kilobytes (`VmHWM`, which only grows: the last look counts).
 fn peak_of(mut command: Command) -> u64 {
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    // Into a file: nobody reads a pipe meanwhile, and ten thousand tables have more to say than one holds.
+    let mut said = tempfile::tempfile().expect("a file");
+    let stderr = said.try_clone().expect("a second handle");
+    let mut child = command.stdout(Stdio::null()).stderr(stderr).spawn().expect("the binary runs");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     while child.try_wait().expect("a child").is_none() {
@@ -24,8 +28,9 @@ fn peak_of(mut command: Command) -> u64 {
         peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(peak);
         std::thread::sleep(Duration::from_millis(10));
     }
-    let output = child.wait_with_output().expect("its output");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut words = String::new();
+    said.rewind().and_then(|()| said.read_to_string(&mut words)).expect("its words");
+    assert!(child.wait().expect("a child").success(), "{words}");
     peak
 }
 
