@@ -199,14 +199,17 @@ async fn until_empty(hall: &Arc<Hall>, number: usize) -> Result<()> {
                 continue;
             }
         }
+        let mut copied = None;
         for index in taken {
+            begin_storing(hall, number, &mut storing, copied).await?;
             let planned = &hall.plan.chunks[index];
             let copying = hall.timeline.begin(hall.work(number, "copy", planned));
-            let copied = with_retries(hall, &mut lane, index, planned).await?;
+            copied = with_retries(hall, &mut lane, index, planned).await?;
             copying.end();
-            begin_storing(hall, number, &mut storing, copied).await?;
         }
+        // Whoever waits for the store keeps nobody from copying.
         drop(pass);
+        begin_storing(hall, number, &mut storing, copied).await?;
     }
 }
 
