@@ -224,6 +224,11 @@ impl Schedule {
         Self { readers_pass: true, ..self }
     }
 
+    /// Whether a reader never keeps a statement waiting.
+    pub fn readers_pass(&self) -> bool {
+        self.readers_pass
+    }
+
     /// What to do next.
     pub fn take_next(&mut self) -> Next {
         if let Some(task) = self.next_entry().or_else(|| self.next_chunk()).or_else(|| self.break_loop()) {

@@ -5,6 +5,7 @@
 //! disk in order, and the last one is waited for (see [`super::progress::end`]).
 //! Manual: "Client Connection Defaults", "Asynchronous Commit".
 
+use crate::catalog::features::{Feature, Features};
 use crate::ids::ServerVersion;
 use crate::source::settings::{ROW_STYLE, TIMEOUTS};
 use crate::sql;
@@ -19,6 +20,11 @@ const MAINTENANCE_MOST_KB: u64 = 1 << 20;
 
 /// Below the server's own default there is nothing to gain.
 const MAINTENANCE_LEAST_KB: u64 = 64 << 10;
+
+/// Milliseconds a statement waits for autovacuum before the server sends that away. An autovacuum worker gives way to whoever it
+/// blocks, but only when `deadlock_timeout` has passed, a second by default; and freshly loaded tables are just what it looks for,
+/// so that every index and key may pay that second.
+const AUTOVACUUM_GIVES_WAY: u64 = 20;
 
 /// Who writes, and how.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +59,7 @@ pub fn writing(version: ServerVersion, how: &Writing) -> String {
          pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) / 1024) / {lanes})) || 'kB', false) \
          FROM pg_catalog.pg_settings WHERE name = 'maintenance_work_mem'",
     ));
+    sql.push_str(&format!("; {}", autovacuum_gives_way(version)));
     if how.triggers_off {
         sql.push_str("; SET session_replication_role = replica");
     }
@@ -60,6 +67,19 @@ pub fn writing(version: ServerVersion, how: &Writing) -> String {
         sql.push_str(&format!("; SET ROLE {}", sql::quote_ident(role)));
     }
     sql
+}
+
+/// Lowers `deadlock_timeout` where the session may: it is for superusers, or whoever was granted it.
+fn autovacuum_gives_way(version: ServerVersion) -> String {
+    let may = match Features::of(version).has(Feature::ParameterPrivileges) {
+        true => "pg_catalog.has_parameter_privilege(name, 'SET')",
+        false => "pg_catalog.current_setting('is_superuser') = 'on'",
+    };
+    format!(
+        "SELECT CASE WHEN {may} THEN pg_catalog.set_config(name, \
+         least(setting::pg_catalog.int8, {AUTOVACUUM_GIVES_WAY})::pg_catalog.text, false) END \
+         FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
+    )
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ struct Shared {
     schedule: Mutex<Schedule>,
     /// Loads that a lane may read back when it would wait.
     worth_reading: Vec<usize>,
+    /// Lanes that have nothing more to begin read what is left of them.
+    reads_rest: bool,
     /// Something has ended: those who wait look again.
     ended: Notify,
     /// A lane failed: nobody begins anything more.
@@ -35,8 +37,9 @@ pub(super) async fn run(run: &Arc<Run>, mut schedule: Schedule) -> Result<()> {
     schedule.give_back(first);
     let shared = Arc::new(Shared {
         run: Arc::clone(run),
-        schedule: Mutex::new(schedule),
         worth_reading: run.worth_reading(),
+        reads_rest: schedule.readers_pass(),
+        schedule: Mutex::new(schedule),
         ended: Notify::new(),
         failed: CancellationToken::new(),
     });
@@ -71,6 +74,7 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
         }
         let next = locked(&shared.schedule).take_next();
         match next {
+            Next::Done if shared.reads_rest && fill_in(&shared, number, &mut connection).await? => {}
             Next::Done => break,
             Next::Wait if fill_in(&shared, number, &mut connection).await? => {}
             Next::Wait => {

@@ -240,9 +240,9 @@ async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
 /// Foreign keys, while every row is read back: adding a key leaves readers alone and keeps few processors busy, and no
 /// trigger can touch a row yet. Gives what differs.
 ///
-/// Where the lanes are enough for every core of the server, only lanes without a key to add read, and the rest is read behind the
-/// keys: the keys of one table follow one another, and more readers would only take the processor from that chain. Otherwise
-/// as many lanes again read beside them.
+/// Where the lanes are enough for every core of the server, only lanes without a key to add read: the keys of one table follow one
+/// another, and more readers would only take the processor from that chain. The same lanes read what is left behind the keys,
+/// and only small tables remain for readers of their own. Otherwise as many lanes again read beside them.
 async fn keys(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<Vec<String>> {
     let tasks = run.unfinished(tasks);
     if run.fills_server() {
