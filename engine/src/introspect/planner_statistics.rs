@@ -3,13 +3,13 @@
 //! `pg_stats` shows what the reader may read, and nothing of tables whose rows a policy hides from it; what it does not
 //! show is not carried, and the target finds out by itself.
 
-use std::collections::HashMap;
-
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
+use tokio_postgres::Row;
 
 use super::client::Damage;
 use super::relation::{USER_RELATION, relation};
-use super::rows::rows;
+use super::rows::{each, rows};
 use super::{Client, Features, IntrospectError};
 use crate::catalog::features::Feature;
 use crate::catalog::planner_statistics::{ColumnStatistics, KINDS, PlannerStatistics, Values};
@@ -32,15 +32,6 @@ struct RelationRow {
     tuples: String,
     all_visible: i32,
     all_frozen: Option<i32>,
-}
-
-#[derive(Deserialize)]
-struct ColumnRow {
-    relation: u32,
-    column: String,
-    number: i16,
-    inherited: bool,
-    values: Values,
 }
 
 #[derive(Deserialize)]
@@ -118,11 +109,13 @@ async fn column_name(client: &Client<'_>, oid: u32, number: i16) -> Result<Optio
 }
 
 async fn whole(client: &Client<'_>, features: &Features) -> Result<Vec<PlannerStatistics>, IntrospectError> {
-    let mut columns: HashMap<u32, Vec<ColumnStatistics>> = HashMap::new();
-    for row in rows::<ColumnRow>(client, "statistics of columns", &columns_query(features)).await? {
-        let ColumnRow { relation, column, number, inherited, values } = row;
-        columns.entry(relation).or_default().push(ColumnStatistics { column, number, inherited, values });
-    }
+    let kinds: Vec<&str> = known_kinds(features).collect();
+    let mut columns: FxHashMap<u32, Vec<ColumnStatistics>> = FxHashMap::default();
+    each(client, &columns_query(&kinds), |row| {
+        columns.entry(row.try_get("relation")?).or_default().push(column(row, &kinds)?);
+        Ok(())
+    })
+    .await?;
     let relations = rows::<RelationRow>(client, "statistics of relations", &relations_query(features)).await?;
     let statistics = relations.into_iter().map(|row| PlannerStatistics {
         relation: relation(row.oid),
@@ -147,19 +140,41 @@ fn relations_query(features: &Features) -> String {
     )
 }
 
+/// What a server of that version knows of a column.
+fn known_kinds(features: &Features) -> impl Iterator<Item = &'static str> {
+    KINDS.iter().filter(|kind| features.version().major() >= kind.since).map(|kind| kind.name)
+}
+
+fn column(row: &Row, kinds: &[&str]) -> Result<ColumnStatistics, tokio_postgres::Error> {
+    let mut values = Vec::new();
+    for kind in kinds {
+        if let Some(value) = row.try_get::<_, Option<String>>(*kind)? {
+            values.push(((*kind).to_owned(), value));
+        }
+    }
+    Ok(ColumnStatistics {
+        column: row.try_get("column")?,
+        number: row.try_get("number")?,
+        inherited: row.try_get("inherited")?,
+        values: Values::of(values).unwrap_or_default(),
+    })
+}
+
 /// The key comes first: what the server cannot say of one column is that column's loss alone.
-fn columns_query(features: &Features) -> String {
-    let known = KINDS.iter().filter(|kind| features.version().major() >= kind.since);
-    let values: Vec<String> = known.map(|kind| format!("'{0}', s.{0}::pg_catalog.text", kind.name)).collect();
+///
+/// The view is asked about one relation at a time. It asks itself for the reader's privilege on every column it may show, and
+/// joined as a whole it would do so for all columns of all relations there are, indexes and TOAST tables too.
+fn columns_query(kinds: &[&str]) -> String {
+    let values: String = kinds.iter().map(|kind| format!(", s.{kind}::pg_catalog.text AS {kind}")).collect();
     format!(
-        "SELECT pg_catalog.concat(c.oid, '.', a.attnum, '.', s.inherited) AS key, c.oid::int8 AS relation,
-                a.attname AS column, a.attnum AS number, s.inherited,
-                pg_catalog.json_strip_nulls(pg_catalog.json_build_object({})) AS values
-           FROM pg_catalog.pg_stats s
-           JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname
-           JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename
+        "SELECT pg_catalog.concat(c.oid, '.', a.attnum, '.', s.inherited) AS key, c.oid AS relation,
+                a.attname AS column, a.attnum AS number, s.inherited{values}
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_stats
+                               WHERE schemaname = n.nspname AND tablename = c.relname OFFSET 0) s
            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
-          WHERE {USER_RELATION} ORDER BY c.oid, a.attnum, s.inherited",
-        values.join(", ")
+          WHERE {USER_RELATION} AND (c.relkind IN ('r', 'p', 'm', 'f') OR c.relkind IN ('i', 'I') AND EXISTS
+                (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid AND i.indexprs IS NOT NULL))
+          ORDER BY c.oid, a.attnum, s.inherited"
     )
 }
