@@ -23,6 +23,7 @@ mod members;
 mod packer;
 mod polite;
 mod small;
+mod statistics;
 pub(in crate::run) mod survey;
 pub(in crate::run) mod watch;
 
@@ -48,8 +49,6 @@ use super::pace::Pace;
 use super::report::{DumpReport, Loss};
 use super::schema;
 use super::timeline::Timeline;
-use crate::catalog::Catalog;
-use crate::catalog::features::Features;
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -126,26 +125,6 @@ pub async fn dump(
     let mut report = Box::pin(run.until_committed(known)).await?;
     report.seconds = clock.elapsed().as_secs_f64();
     Ok(report)
-}
-
-/// Adds the planner's statistics, where they are carried, and names those that could not be read.
-async fn add_statistics(reader: &CatalogReader, selected: &mut Catalog, selection: &Selection) -> Result<()> {
-    if !selection.statistics {
-        return Ok(());
-    }
-    let features = Features::of(selected.server.version);
-    let mut found = introspect::planner_statistics::read(reader.client(), &features, &selected.objects).await?;
-    let wanted = selection.with_statistics(&selected.objects);
-    found.statistics.retain(|found| wanted.contains(&found.relation));
-    selected.planner_statistics = found.statistics;
-    for (_, lost) in found.damaged.into_iter().filter(|(relation, _)| wanted.contains(relation)) {
-        // A column that is left out says enough.
-        if !selected.unsupported.iter().any(|other| other.class == "column" && other.name == lost.name) {
-            selected.unsupported.push(lost);
-        }
-    }
-    selected.unsupported.sort();
-    Ok(())
 }
 
 fn refuse_loose_passwords(options: &DumpOptions) -> Result<()> {
@@ -373,10 +352,9 @@ pub(in crate::run) async fn survey(
         news: &around.news,
         tag: &|schema: &str, name: &str| (known.tag)(&catalog.database.name, schema, name),
     };
-    let plan = survey.plan().await?;
+    let (plan, statistics) = statistics::read_beside((holder, reader), (&catalog, &selection), survey.plan()).await?;
     let mut selected = selection.reduce(catalog);
-    // Alone on its connection: values that are no text make it begin again, from a savepoint.
-    add_statistics(reader, &mut selected, &selection).await?;
+    statistics::add(&mut selected, &selection, statistics);
     let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
     Ok(Surveyed { selected, selection, losses, plan })
 }
