@@ -352,7 +352,9 @@ pub(in crate::run) async fn survey(
         news: &around.news,
         tag: &|schema: &str, name: &str| (known.tag)(&catalog.database.name, schema, name),
     };
-    let (plan, statistics) = statistics::read_beside((holder, reader), (&catalog, &selection), survey.plan()).await?;
+    let planning = Box::pin(survey.plan());
+    let reading = statistics::read_beside((holder, reader), (&catalog, &selection), planning);
+    let (plan, statistics) = Box::pin(reading).await?;
     let mut selected = selection.reduce(catalog);
     statistics::add(&mut selected, &selection, statistics);
     let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
