@@ -34,6 +34,24 @@ async fn occupied_and_protected_targets_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_are_never_added_to_those_of_a_table_that_stood_there() {
+    let source = Cluster::shared(18).database("source");
+    source.execute("CREATE TABLE full_one AS SELECT 1 AS a; CREATE TABLE empty_one AS SELECT 2 AS a; CREATE TABLE new_one AS SELECT 3 AS a");
+    let place = Place::new().await;
+    let dump = place.dump(&source.url()).await;
+    let target = Cluster::shared(18).database("target");
+    target.execute("CREATE TABLE full_one AS SELECT 9 AS a; CREATE TABLE empty_one (a int)");
+    let options = filtered(|options| options.allow_non_empty = true);
+    let report = place.restore(&dump, &target.url(), &options).await.unwrap();
+    let lost: Vec<String> = report.losses.iter().map(|loss| format!("{} {}", loss.class, loss.name)).collect();
+    assert_eq!(lost, ["TABLE public.empty_one", "TABLE public.full_one", "TABLE DATA public.full_one"]);
+    assert_eq!(target.value("SELECT string_agg(a::text, ',') FROM full_one"), "9");
+    assert_eq!(target.value("SELECT string_agg(a::text, ',') FROM empty_one"), "2");
+    assert_eq!(target.value("SELECT string_agg(a::text, ',') FROM new_one"), "3");
+    assert_eq!((report.tables, report.proved_tables), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_dropped_table_comes_back_alone() {
     let source = sample(Cluster::shared(18), "source");
     let place = Place::new().await;

@@ -31,6 +31,7 @@ mod read_back;
 mod renew;
 mod second_try;
 mod serial;
+mod standing;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -205,6 +206,7 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             Stage::Before => {
                 serial.before(&run.unfinished(tasks)).await?;
                 members::name_missing(run, serial.lane().await?).await?;
+                standing::leave_alone(run, serial.lane().await?).await?;
             }
             _ => serial.entries(&run.unfinished(tasks)).await?,
         }
@@ -218,7 +220,8 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
 
 /// Loads, and what needs one complete table; what was refused once more at the end, when everything else is there.
 async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
-    let loads = run.plan.load_tasks(|load, chunk| run.is_loaded(load, chunk));
+    let left_alone = locked(&run.spoiled).clone();
+    let loads = run.plan.load_tasks(|load, chunk| left_alone.contains(&load) || run.is_loaded(load, chunk));
     let unread = loads.iter().flat_map(|load| &load.chunks).flatten().count();
     run.unread.store(unread as u64, Ordering::Relaxed);
     if unread == 0 {
