@@ -12,6 +12,7 @@ use crate::ids::Digest;
 use crate::plan::dump_plan::{DumpPlan, PlannedTable};
 use crate::plan::select::Selection;
 use crate::run::dump::new_dump_id;
+use crate::run::opened::Carried;
 use crate::run::options::DumpOptions;
 use crate::run::report::Loss;
 use crate::run::restore::cargo::Cargo;
@@ -38,8 +39,10 @@ pub(super) fn cargo(chosen: Chosen<'_>, origin: String, options: &DumpOptions) -
         options: Vec::new(),
         losses: losses.iter().map(|loss| (loss.class.clone(), loss.name.clone(), loss.reason.clone())).collect(),
     };
-    let contents = Contents { header, entries: selection.kept(toc), tables: tables(plan), catalog };
+    let carried = selection.kept(toc).iter().map(Carried::from).collect();
+    let contents = Contents { header, entries: Vec::new(), tables: tables(plan), catalog };
     Ok(Cargo {
+        carried,
         contents: Arc::new(contents),
         mark: origin,
         choices: choices(options),
