@@ -31,13 +31,13 @@ enum Place {
 
 impl Parts {
     /// Divides entries that stand in an order in which they could run.
-    pub fn of(tasks: &[EntryTask], entries: &HashMap<u32, Entry>) -> Self {
+    pub fn of<'a>(tasks: &[EntryTask], entry: impl Fn(u32) -> Option<&'a Entry>) -> Self {
         let mut parts = Self::default();
         let mut places: HashMap<u32, Place> = HashMap::with_capacity(tasks.len());
         let mut families: HashMap<ObjectId, usize> = HashMap::new();
         for task in tasks {
             let needs: Vec<Place> = task.depends.iter().filter_map(|id| places.get(id)).copied().collect();
-            let own = entries.get(&task.id).and_then(|entry| parts.family(entry, &mut families));
+            let own = entry(task.id).and_then(|entry| parts.family(entry, &mut families));
             let strange =
                 |need: &Place| *need == Place::Last || matches!(need, Place::Family(other) if Some(*other) != own);
             let place = match own {
@@ -104,8 +104,8 @@ mod tests {
             .iter()
             .map(|(entry, depends)| EntryTask { id: entry.id, depends: depends.clone(), ..EntryTask::default() })
             .collect();
-        let by_id = entries.into_iter().map(|(entry, _)| (entry.id, entry)).collect();
-        let parts = Parts::of(&tasks, &by_id);
+        let by_id = |id| entries.iter().map(|(entry, _)| entry).find(|entry| entry.id == id);
+        let parts = Parts::of(&tasks, by_id);
         let ids = |tasks: &[EntryTask]| tasks.iter().map(|task| task.id).collect::<Vec<u32>>();
         [vec![ids(&parts.first)], parts.families.iter().map(|family| ids(family)).collect(), vec![ids(&parts.last)]]
     }

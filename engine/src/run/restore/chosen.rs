@@ -46,8 +46,18 @@ pub(super) async fn entries(
         chosen.retain(|id| !without.contains(id));
         chosen.sort_unstable();
     }
-    let mut by_id: HashMap<u32, Entry> = toc.entries.into_iter().map(|entry| (entry.id, entry)).collect();
-    Ok(chosen.into_iter().filter_map(|id| by_id.remove(&id)).filter(|entry| wanted(entry, options)).collect())
+    Ok(in_order(toc.entries, &chosen, |entry| wanted(entry, options)))
+}
+
+/// The chosen entries that are wanted, in the order of choice. Where it is their own, nothing is moved or copied.
+fn in_order(mut entries: Vec<Entry>, chosen: &[u32], is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+    let mut places: HashMap<u32, usize> = HashMap::with_capacity(chosen.len());
+    for (place, id) in chosen.iter().enumerate() {
+        places.entry(*id).or_insert(place);
+    }
+    entries.retain(|entry| places.contains_key(&entry.id) && is_wanted(entry));
+    entries.sort_unstable_by_key(|entry| places.get(&entry.id).copied());
+    entries
 }
 
 /// The objects of everything that could be brought.

@@ -214,7 +214,7 @@ async fn once(shared: &Shared, connection: &mut Option<Lane>, task: Task) -> Res
 /// Whether an entry builds an index while other lanes give every core of the server something to do. Of a server elsewhere
 /// nobody knows the cores: there its own setting stands.
 fn is_crowded(shared: &Shared, id: u32) -> bool {
-    let builds = shared.run.entries.get(&id).is_some_and(|entry| matches!(entry.desc.as_str(), "INDEX" | "CONSTRAINT"));
+    let builds = shared.run.entries.get(id).is_some_and(|entry| matches!(entry.desc.as_str(), "INDEX" | "CONSTRAINT"));
     builds && shared.run.cores.is_some_and(|cores| locked(&shared.schedule).running() >= cores)
 }
 
@@ -226,7 +226,7 @@ fn work(run: &Run, lane: usize, task: Task) -> Work {
             Work { lane, what: "load".to_owned(), name, chunk: u32::try_from(chunk).ok() }
         }
         Task::First { id } | Task::Entry { id } => {
-            let entry = run.entries.get(&id);
+            let entry = run.entries.get(id);
             let what = entry.map(|entry| entry.desc.clone()).unwrap_or_default();
             Work { lane, what, name: entry.map(apply::display_name).unwrap_or_default(), chunk: None }
         }
@@ -236,7 +236,7 @@ fn work(run: &Run, lane: usize, task: Task) -> Work {
 fn describe(run: &Run, task: Task) -> String {
     match task {
         Task::Chunk { load, chunk } => format!("loading {} chunk {chunk}", run.plan.loads[load].name),
-        Task::First { id } | Task::Entry { id } => match run.entries.get(&id) {
+        Task::First { id } | Task::Entry { id } => match run.entries.get(id) {
             Some(entry) => format!("{} {}", entry.desc, apply::display_name(entry)),
             None => format!("entry {id}"),
         },

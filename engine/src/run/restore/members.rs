@@ -51,7 +51,7 @@ pub(super) async fn name_missing(run: &Run, lane: &mut Lane) -> Result<()> {
 /// The extensions that the target has from this restore; if it is a whole one, also those that `initdb` made.
 fn extensions(run: &Run) -> BTreeSet<&str> {
     let creates = |entry: &&Entry| entry.section == Section::PreData && entry.kind == EntryKind::Create;
-    let entries = run.entries.values().filter(creates);
+    let entries = run.entries.iter().filter(creates);
     let mut made: BTreeSet<&str> =
         entries.clone().filter(|entry| entry.desc == "EXTENSION").map(|entry| &*entry.name).collect();
     if entries.count() > 0 && !is_partial(&run.options.filters) {

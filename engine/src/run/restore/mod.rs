@@ -19,6 +19,7 @@ pub(in crate::run) mod cargo;
 mod check;
 mod chosen;
 mod database;
+mod entries;
 mod entry;
 mod globals;
 mod independent;
@@ -34,7 +35,7 @@ mod serial;
 mod standing;
 mod stored;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -49,7 +50,6 @@ use super::report::{Loss, RestoreReport};
 use super::timeline::Timeline;
 use crate::catalog::features::{Feature, Features};
 use crate::connect::{self, ConnectOptions, Lane, Role};
-use crate::ddl::Entry;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::plan::restore_plan::{RestorePlan, Stage};
@@ -61,6 +61,7 @@ use crate::target::progress::Done;
 use crate::target::settings::{self, Writing};
 
 use cargo::Cargo;
+use entries::Entries;
 use stored::StoredChunks;
 
 pub(super) use budget::carries;
@@ -85,7 +86,7 @@ struct Run {
     writing: Writing,
     rules: Rules,
     plan: RestorePlan,
-    entries: HashMap<u32, Entry>,
+    entries: Entries,
     done: Done,
     losses: Mutex<BTreeSet<Lost>>,
     /// Tables that lost rows: positions of their loads.
@@ -289,7 +290,7 @@ impl Run {
     }
 
     fn prepared(&self, id: u32) -> Option<Prepared> {
-        self.entries.get(&id).map(|entry| Prepared::new(entry, self.rules, &self.facts.known))
+        self.entries.get(id).map(|entry| Prepared::new(entry, self.rules, &self.facts.known))
     }
 
     fn is_loaded(&self, load: usize, chunk: usize) -> bool {
@@ -312,7 +313,7 @@ impl Run {
 
     fn entry_done(&self, id: u32, milliseconds: u64) {
         self.applied.fetch_add(1, Ordering::Relaxed);
-        if let Some(entry) = self.entries.get(&id) {
+        if let Some(entry) = self.entries.get(id) {
             let name = crate::target::apply::display_name(entry);
             self.around.news.tell(Event::EntryDone { kind: entry.desc.clone(), name, milliseconds });
         }

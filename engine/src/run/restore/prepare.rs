@@ -9,6 +9,7 @@ use super::already;
 use super::budget;
 use super::cargo::Cargo;
 use super::chosen;
+use super::entries::Entries;
 use super::globals::Made;
 use super::read_back::ReadBack;
 use super::renew::Renewal;
@@ -387,7 +388,7 @@ impl Prepared {
                 attempt,
             },
             plan: self.plan,
-            entries: self.entries.into_iter().map(|entry| (entry.id, entry)).collect::<HashMap<_, _>>(),
+            entries: Entries::new(self.entries),
             // They were told when they happened.
             losses: Mutex::new(self.made.lost.into_iter().collect()),
             globals: self.made.entries,

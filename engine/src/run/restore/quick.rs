@@ -49,7 +49,7 @@ impl Together {
         let (what, name) = match self {
             Self::Chunks(_) => ("load".to_owned(), "small tables".to_owned()),
             Self::Entries(ids) => {
-                let first = ids.first().and_then(|id| run.entries.get(id));
+                let first = ids.first().and_then(|id| run.entries.get(*id));
                 (
                     first.map(|entry| entry.desc.clone()).unwrap_or_default(),
                     first.map(apply::display_name).unwrap_or_default(),

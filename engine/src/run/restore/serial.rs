@@ -45,7 +45,7 @@ impl<'a> Serial<'a> {
             .plan
             .drops
             .iter()
-            .filter_map(|id| self.run.entries.get(id))
+            .filter_map(|id| self.run.entries.get(*id))
             .filter_map(|entry| entry.drop.clone().map(|sql| Prepared::drop(entry, sql)))
             .collect();
         for batch in drops.chunks(BATCH) {
@@ -56,7 +56,7 @@ impl<'a> Serial<'a> {
 
     /// Pre-data. Many tables that do not know of each other are made by all lanes.
     pub(super) async fn before(&mut self, tasks: &[EntryTask]) -> Result<()> {
-        let parts = Parts::of(tasks, &self.run.entries);
+        let parts = Parts::of(tasks, |id| self.run.entries.get(id));
         if self.run.options.jobs < 2 || parts.families.len() < FAMILIES_MIN {
             return self.entries(tasks).await;
         }
@@ -72,7 +72,7 @@ impl<'a> Serial<'a> {
     /// Entries in order. What needs two sessions runs apart.
     pub(super) async fn entries(&mut self, tasks: &[EntryTask]) -> Result<()> {
         let run = self.run;
-        let is_apart = |task: &EntryTask| run.entries.get(&task.id).is_some_and(|entry| entry.desc == INVALID_INDEX);
+        let is_apart = |task: &EntryTask| run.entries.get(task.id).is_some_and(|entry| entry.desc == INVALID_INDEX);
         for tasks in tasks.chunk_by(|one, next| !is_apart(one) && !is_apart(next)) {
             if let [task] = tasks
                 && is_apart(task)
@@ -80,9 +80,9 @@ impl<'a> Serial<'a> {
                 self.invalid_index(task.id).await?;
                 continue;
             }
-            let prepared: Vec<Prepared> = tasks.iter().filter_map(|task| run.prepared(task.id)).collect();
-            for batch in prepared.chunks(BATCH) {
-                self.batch(batch, WrittenDown::Each).await?;
+            for batch in tasks.chunks(BATCH) {
+                let prepared: Vec<Prepared> = batch.iter().filter_map(|task| run.prepared(task.id)).collect();
+                self.batch(&prepared, WrittenDown::Each).await?;
             }
         }
         Ok(())
@@ -93,7 +93,7 @@ impl<'a> Serial<'a> {
         let run = self.run;
         let _working = run.timeline.begin(run.in_order(id));
         let clock = Instant::now();
-        let (Some(entry), Some(prepared)) = (run.entries.get(&id), run.prepared(id)) else { return Ok(()) };
+        let (Some(entry), Some(prepared)) = (run.entries.get(id), run.prepared(id)) else { return Ok(()) };
         let table = entry.relation.and_then(|table| run.cargo.contents.catalog.get(table));
         let Some(table) = table.map(|table| qualified(table.schema.as_deref(), &table.name)) else { return Ok(()) };
         let index = qualified(entry.schema.as_deref(), &entry.name);
@@ -192,7 +192,7 @@ impl<'a> Serial<'a> {
 impl Run {
     /// Statements in order, beginning with an entry's, in the timeline: behind the lanes and those that read back.
     fn in_order(&self, first: u32) -> Work {
-        let name = self.entries.get(&first).map(apply::display_name).unwrap_or_default();
+        let name = self.entries.get(first).map(apply::display_name).unwrap_or_default();
         Work { lane: 2 * self.options.jobs, what: "statements".to_owned(), name, chunk: None }
     }
 }

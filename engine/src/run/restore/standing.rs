@@ -47,7 +47,7 @@ fn refused(run: &Run) -> Vec<usize> {
     };
     let objects: Vec<_> = match losses.is_empty() {
         true => Vec::new(),
-        false => run.entries.values().filter(makes_a_table).filter(is_lost).map(|entry| entry.object).collect(),
+        false => run.entries.iter().filter(makes_a_table).filter(is_lost).map(|entry| entry.object).collect(),
     };
     let is_refused = |load: &usize| {
         let table = run.plan.loads[*load].table;
