@@ -1,5 +1,6 @@
 //! Schemas without rows: read from a server and written into an empty database, beside `pg_dump -s` and `psql`.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -7,26 +8,34 @@ use std::process::{Command, Stdio};
 use pgfreight_fixtures::postgres::{Cluster, Database, Options};
 use pgfreight_fixtures::{regression, tools};
 
+use super::goals::Board;
 use super::ground::Ground;
 use super::measure::{self, Cost};
 use super::settings::Settings;
 use super::table;
 use super::turns::{Contender, take};
 
+const READ: &str = "pgfreight schema";
+const READ_THEIRS: &str = "pg_dump -s";
+const WRITE: &str = "pgfreight restore -s";
+const WRITE_THEIRS: &str = "psql";
+
 /// One database's schema.
-pub struct Ddl<'a> {
+struct Ddl<'a> {
     cluster: &'a Cluster,
     settings: &'a Settings,
     url: String,
     folder: tempfile::TempDir,
+    /// They go when all rounds are over (see [`super::many`]).
+    targets: RefCell<Vec<Database<'a>>>,
 }
 
 /// Schemas without rows: many tables, and the one that PostgreSQL's own regression suite leaves.
-pub fn run(ground: &Ground) {
+pub fn run(ground: &Ground, board: &mut Board) {
     let many = ground.cluster.database("many_tables");
     many_tables(&many, ground.settings.many(), 0);
     println!("\n## {} tables without rows", ground.settings.many());
-    Ddl::new(&ground.cluster, &ground.settings, many.name()).run();
+    Ddl::new(&ground.cluster, &ground.settings, many.name()).run(("many read", "many written"), board);
     drop(many);
     if regression::is_here() {
         let lines = ["max_locks_per_transaction = 256", "max_prepared_transactions = 10"].map(str::to_owned);
@@ -34,7 +43,12 @@ pub fn run(ground: &Ground) {
         let folder = tempfile::tempdir().expect("a folder");
         regression::run(&cluster, folder.path());
         println!("\n## The regression suite's database, PostgreSQL {}", regression::MAJOR);
-        Ddl::new(&cluster, &ground.settings, regression::DATABASE).run();
+        let database = Ddl::new(&cluster, &ground.settings, regression::DATABASE);
+        database.run(("regression read", "regression written"), board);
+    } else {
+        for key in ["regression read", "regression written"] {
+            board.missing(key, "the regression suite is not here");
+        }
     }
 }
 
@@ -56,25 +70,23 @@ pub fn many_tables(database: &Database<'_>, tables: u32, rows: u32) {
 }
 
 impl<'a> Ddl<'a> {
-    /// Of a database of the cluster.
-    pub fn new(cluster: &'a Cluster, settings: &'a Settings, database: &str) -> Self {
+    fn new(cluster: &'a Cluster, settings: &'a Settings, database: &str) -> Self {
         let url = cluster.url(database);
-        Self { cluster, settings, url, folder: tempfile::tempdir().expect("a folder") }
+        Self { cluster, settings, url, folder: tempfile::tempdir().expect("a folder"), targets: RefCell::default() }
     }
 
     /// Runs and prints all rounds.
-    pub fn run(&self) {
+    fn run(&self, (read, written): (&'static str, &'static str), board: &mut Board) {
         self.prepare();
-        let reads = [
-            Contender::new("pgfreight schema", || self.read_ours()),
-            Contender::new("pg_dump -s", || self.read_theirs()),
-        ];
-        table::print("schema, read", "pg_dump -s", &take(self.settings.rounds, &reads));
-        let writes = [
-            Contender::new("pgfreight restore -s", || self.write_ours()),
-            Contender::new("psql", || self.write_theirs()),
-        ];
-        table::print("schema, restored", "psql", &take(self.settings.rounds, &writes));
+        let reads = [Contender::new(READ, || self.read_ours()), Contender::new(READ_THEIRS, || self.read_theirs())];
+        let costs = take(self.settings.rounds, &reads);
+        table::print("schema, read", READ_THEIRS, &costs);
+        board.note(read, costs.ratio(READ, READ_THEIRS, |cost| cost.wall));
+        let writes =
+            [Contender::new(WRITE, || self.write_ours()), Contender::new(WRITE_THEIRS, || self.write_theirs())];
+        let costs = take(self.settings.rounds, &writes);
+        table::print("schema, restored", WRITE_THEIRS, &costs);
+        board.note(written, costs.ratio(WRITE, WRITE_THEIRS, |cost| cost.wall));
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -125,7 +137,9 @@ impl<'a> Ddl<'a> {
         let mut restore = self.pgfreight("restore");
         restore.args(["latest", "-s", "--allow-unsigned", "--allow-losses", "-d", &target.url()]);
         restore.args(["-j", &self.settings.jobs(), "--repo"]).arg(self.path("repository"));
-        measure::pipeline(self.server(), vec![restore])
+        let cost = measure::pipeline(self.server(), vec![restore]);
+        self.targets.borrow_mut().push(target);
+        cost
     }
 
     fn write_theirs(&self) -> Cost {
@@ -133,6 +147,8 @@ impl<'a> Ddl<'a> {
         let mut psql = tools::psql();
         let text = File::open(self.path("schema.sql")).expect("the text is there");
         psql.args(["-Xq", "-d", &target.url()]).stdin(text).stdout(Stdio::null()).stderr(Stdio::null());
-        measure::pipeline(self.server(), vec![psql])
+        let cost = measure::pipeline(self.server(), vec![psql]);
+        self.targets.borrow_mut().push(target);
+        cost
     }
 }

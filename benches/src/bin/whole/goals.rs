@@ -28,7 +28,7 @@ const RESTORE: &str = "`pg_restore -j`";
 const ITSELF: &str = "itself";
 
 /// Every goal, in the order in which they are printed. Where a key stands twice, the second limit is the first version's.
-const GOALS: [Goal; 28] = [
+const GOALS: [Goal; 32] = [
     goal("dump balanced", "dump, balanced tables, encrypted, fingerprints, zstd:1", DUMP, AtMost(0.90)),
     goal("dump balanced", "the same, first version's goal", DUMP, AtMost(1.00)),
     goal("dump big", "dump, one big table", DUMP, AtMost(0.65)),
@@ -59,6 +59,10 @@ const GOALS: [Goal; 28] = [
     goal("lanes", "1 to 16 lanes over a link of 50 ms: of linear, the worst", ITSELF, AtLeast(0.85)),
     goal("copy balanced", "copy into another database, balanced tables", "`pgcopydb clone`", AtMost(0.90)),
     goal("copy big", "copy into another database, one big table", "`pgcopydb clone`", AtMost(0.90)),
+    goal("many read", "schema of many tables (10,000 in a full run), read", "`pg_dump -s`", AtMost(1.00)),
+    goal("many written", "the same, restored", "`psql`", AtMost(1.00)),
+    goal("regression read", "schema of PostgreSQL's regression database, read", "`pg_dump -s`", AtMost(1.00)),
+    goal("regression written", "the same, restored", "`psql`", AtMost(1.00)),
     goal("peak dump", "peak memory of a dump, 8 lanes, MiB, the worst", ITSELF, AtMost(256.0)),
     goal("peak restore", "peak memory of a restore, 8 lanes, MiB, the worst", ITSELF, AtMost(256.0)),
     goal("peak tables", "peak memory, many small tables, MiB, the worst", ITSELF, AtMost(256.0)),

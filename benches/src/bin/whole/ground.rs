@@ -120,10 +120,18 @@ impl<'a> Filled<'a> {
     /// `pg_dump -Fd` at zstd:1 into a fresh folder.
     pub fn directory(&self, jobs: &str) -> Command {
         let out = self.path("directory");
-        let _ = std::fs::remove_dir_all(&out);
+        self.put_aside(&out);
         let mut dump = tools::pg_dump(self.ground.settings.major);
         dump.args(["-Fd", "-Z", "zstd:1", "-j", jobs, "-d", &self.database.url(), "-f"]).arg(&out);
         dump
+    }
+
+    /// Moves what an earlier round has left out of the way. Removed files would make new ones slow to make (see [`super::many`]).
+    fn put_aside(&self, out: &Path) {
+        let free = |number: &u32| !self.path(&format!("directory.{number}")).exists();
+        if let (true, Some(number)) = (out.exists(), (0..).find(free)) {
+            std::fs::rename(out, self.path(&format!("directory.{number}"))).expect("it can be moved");
+        }
     }
 
     /// `pg_restore` of that folder; the target stands last among the arguments so far.

@@ -93,9 +93,7 @@ fn main() -> ExitCode {
     });
     parts.run("many", || many::run(&ground, &mut board));
     parts.run("growth", || growing::run(&ground, &mut board));
-    if ground.settings.asks_for("schemas") {
-        parts.run("schemas", || ddl::run(&ground));
-    }
+    parts.run("schemas", || ddl::run(&ground, &mut board));
     println!("\n## Goals");
     board.print();
     println!("\nThe whole run took {:.1} minutes.", run.elapsed().as_secs_f64() / 60.0);

@@ -65,9 +65,21 @@ pub fn run(filled: &Filled<'_>, keys: &Keys, board: &mut Board) {
 }
 
 /// A restore of ours into a new database.
-pub fn ours(filled: &Filled<'_>, more: &[&str]) -> Cost {
+fn ours(filled: &Filled<'_>, more: &[&str]) -> Cost {
     let target = filled.ground.target();
     ours_into(filled, &target, more)
+}
+
+/// The same, with everything, and the database.
+pub fn ours_kept<'a>(filled: &Filled<'a>) -> (Cost, Database<'a>) {
+    let target = filled.ground.target();
+    (ours_into(filled, &target, &[]), target)
+}
+
+/// The same by `pg_restore`.
+pub fn theirs_kept<'a>(filled: &Filled<'a>) -> (Cost, Database<'a>) {
+    let target = filled.ground.target();
+    (filled.ground.alone(filled.pg_restore(&target, &[])), target)
 }
 
 fn ours_into(filled: &Filled<'_>, target: &Database<'_>, more: &[&str]) -> Cost {
@@ -75,10 +87,9 @@ fn ours_into(filled: &Filled<'_>, target: &Database<'_>, more: &[&str]) -> Cost 
     filled.ground.alone(restore)
 }
 
-/// The same by `pg_restore`.
+/// One by `pg_restore`.
 pub fn theirs(filled: &Filled<'_>) -> Cost {
-    let target = filled.ground.target();
-    filled.ground.alone(filled.pg_restore(&target, &[]))
+    theirs_kept(filled).0
 }
 
 /// A new database with the tables and nothing behind them: no row, no index, no key.

@@ -49,11 +49,6 @@ impl Settings {
         self.only.is_empty() || self.only.iter().any(|only| only == work)
     }
 
-    /// Whether a work was asked for by its name: those that have no goal are run for nobody else.
-    pub fn asks_for(&self, work: &str) -> bool {
-        self.only.iter().any(|only| only == work)
-    }
-
     /// How many small tables, and how many large objects: fewer in a small run, never more.
     pub fn many(&self) -> u32 {
         (MANY * (self.scale / SCALE).min(1.0)).max(10.0) as u32
