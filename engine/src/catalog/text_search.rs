@@ -36,6 +36,9 @@ pub struct Dictionary {
     /// `dictinitoption`: already SQL text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<String>,
+    /// It came with an extension, and somebody has altered it since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub altered: bool,
 }
 
 /// A configuration.

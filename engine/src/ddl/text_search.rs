@@ -1,7 +1,7 @@
 //! Text search parsers, templates, dictionaries and configurations.
 
 use super::Section;
-use super::draft::{Context, Draft};
+use super::draft::{Context, Draft, Stage};
 use super::identity::create;
 use super::relation::name;
 use crate::catalog::text_search::{Configuration, Dictionary, Parser, Template};
@@ -11,7 +11,7 @@ use crate::sql::quote_ident;
 /// The entry of any of the four.
 pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     if object.extension.is_some() {
-        return Vec::new();
+        return altered(object).into_iter().collect();
     }
     let (desc, create_statements) = match &object.body {
         Body::TextSearchParser(body) => ("TEXT SEARCH PARSER", vec![parser(object, body)]),
@@ -23,6 +23,17 @@ pub fn entries(object: &Object, cx: &Context<'_>) -> Vec<Draft> {
     let mut draft = create(object, desc, Section::PreData, cx);
     draft.create = create_statements;
     vec![draft]
+}
+
+/// The options of an extension's dictionary that somebody has altered since, told again. What he took away stays as the extension has it.
+fn altered(object: &Object) -> Option<Draft> {
+    let Body::TextSearchDictionary(Dictionary { options: Some(options), altered: true, .. }) = &object.body else {
+        return None;
+    };
+    let mut draft = Draft::new(object, "TEXT SEARCH DICTIONARY", Section::PreData);
+    draft.stage = Stage::Position;
+    draft.create.push(format!("ALTER TEXT SEARCH DICTIONARY {} ({options})", name(object)));
+    Some(draft)
 }
 
 /// `CREATE TEXT SEARCH kind name (\n    A = b,\n…)`.
@@ -85,7 +96,8 @@ mod tests {
         let template = Template { init: Some("i".into()), lexize: "l".into() };
         let expected = "CREATE TEXT SEARCH TEMPLATE s.x (\n    INIT = i,\n    LEXIZE = l\n)";
         assert_eq!(written(Class::TextSearchTemplate, Body::TextSearchTemplate(template)), [expected]);
-        let dictionary = Dictionary { template: "s.t".into(), options: Some("accept = 'false'".into()) };
+        let dictionary =
+            Dictionary { template: "s.t".into(), options: Some("accept = 'false'".into()), altered: false };
         let expected = "CREATE TEXT SEARCH DICTIONARY s.x (\n    TEMPLATE = s.t,\n    accept = 'false'\n)";
         assert_eq!(written(Class::TextSearchDictionary, Body::TextSearchDictionary(dictionary)), [expected]);
         let mappings = vec![("float".to_owned(), vec!["s.d".to_owned(), "pg_catalog.simple".to_owned()])];

@@ -74,7 +74,10 @@ fn templates() -> String {
 fn dictionaries() -> String {
     format!(
         "SELECT d.oid::int8 AS oid, n.nspname AS schema, d.dictname AS name, {} AS template,
-                d.dictinitoption AS options
+                d.dictinitoption AS options,
+                EXISTS (SELECT FROM pg_catalog.pg_depend m
+                         WHERE m.classid = 'pg_catalog.pg_ts_dict'::pg_catalog.regclass AND m.objid = d.oid
+                           AND m.objsubid = 0 AND m.deptype = 'e' AND m.xmin <> d.xmin) AS altered
            FROM pg_catalog.pg_ts_dict d JOIN pg_catalog.pg_namespace n ON n.oid = d.dictnamespace
           WHERE {USER_SCHEMA} ORDER BY n.nspname, d.dictname",
         name_of("pg_ts_template", "tmpl", "d.dicttemplate"),
