@@ -74,13 +74,15 @@ impl From<&Entry> for Carried {
 }
 
 impl OpenedDump {
-    /// Lets go of the table of contents, which is the larger half of what is held of a database of many tables. Whoever writes it
-    /// anew for another server needs only to know which entries there are.
+    /// Lets go of the statements it carries: whoever writes them anew for another server needs only to know which entries
+    /// there are.
     #[must_use]
-    pub fn without_entries(mut self) -> Self {
+    pub fn without_statements(mut self) -> Self {
         self.carried = Some(self.carried());
         if let Some(contents) = Arc::get_mut(&mut self.contents) {
-            contents.entries = Vec::new();
+            for entry in &mut contents.entries {
+                (entry.create, entry.set_owner, entry.drop) = (Vec::new(), None, None);
+            }
         }
         self
     }

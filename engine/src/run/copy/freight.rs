@@ -39,10 +39,9 @@ pub(super) fn cargo(chosen: Chosen<'_>, origin: String, options: &DumpOptions) -
         options: Vec::new(),
         losses: losses.iter().map(|loss| (loss.class.clone(), loss.name.clone(), loss.reason.clone())).collect(),
     };
-    let carried = selection.kept(toc).iter().map(Carried::from).collect();
-    let contents = Contents { header, entries: Vec::new(), tables: tables(plan), catalog };
+    let contents = Contents { header, entries: selection.kept(toc), tables: tables(plan), catalog };
     Ok(Cargo {
-        carried,
+        carried: contents.entries.iter().map(Carried::from).collect(),
         contents: Arc::new(contents),
         mark: origin,
         choices: choices(options),
