@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Globals, ObjectId};
-use crate::ddl::{Entry, EntryKind};
+use crate::catalog::Globals;
 use crate::error::{Error, Kind, Result};
 use crate::format::contents::{Contents, ContentsError, Mismatch};
 use crate::format::manifest::{Acceptance, VerifiedManifest};
@@ -52,25 +51,6 @@ pub struct OpenedDump {
     pub contents: Arc<Contents>,
     /// Opens the chunks.
     pub decryption: Decryption,
-    /// Which entries it carries, where they were let go of.
-    carried: Option<Arc<[Carried]>>,
-}
-
-/// An entry that a dump carries, as far as whoever writes its statements anew needs to know it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Carried {
-    /// Its number.
-    pub id: u32,
-    /// What it does.
-    pub kind: EntryKind,
-    /// The object.
-    pub object: Option<ObjectId>,
-}
-
-impl From<&Entry> for Carried {
-    fn from(entry: &Entry) -> Self {
-        Self { id: entry.id, kind: entry.kind, object: entry.object }
-    }
 }
 
 impl OpenedDump {
@@ -78,18 +58,12 @@ impl OpenedDump {
     /// there are.
     #[must_use]
     pub fn without_statements(mut self) -> Self {
-        self.carried = Some(self.carried());
         if let Some(contents) = Arc::get_mut(&mut self.contents) {
             for entry in &mut contents.entries {
                 (entry.create, entry.set_owner, entry.drop) = (Vec::new(), None, None);
             }
         }
         self
-    }
-
-    /// The entries it carries, in order.
-    pub fn carried(&self) -> Arc<[Carried]> {
-        self.carried.clone().unwrap_or_else(|| self.contents.entries.iter().map(Carried::from).collect())
     }
 
     /// The cluster-wide objects it holds.
@@ -152,5 +126,5 @@ pub async fn open(repository: &Repository, reader: &Reader, dump: &DumpId, allow
     let contents = Contents::read(plain).map_err(ContentsError::into_error)?;
     drop(sealed);
     contents.check(&manifest).map_err(Mismatch::into_error)?;
-    Ok(OpenedDump { manifest: Arc::new(manifest), contents: Arc::new(contents), decryption, carried: None })
+    Ok(OpenedDump { manifest: Arc::new(manifest), contents: Arc::new(contents), decryption })
 }

@@ -12,7 +12,6 @@ use crate::ids::Digest;
 use crate::plan::dump_plan::{DumpPlan, PlannedTable};
 use crate::plan::select::Selection;
 use crate::run::dump::new_dump_id;
-use crate::run::opened::Carried;
 use crate::run::options::DumpOptions;
 use crate::run::report::Loss;
 use crate::run::restore::cargo::Cargo;
@@ -41,7 +40,6 @@ pub(super) fn cargo(chosen: Chosen<'_>, origin: String, options: &DumpOptions) -
     };
     let contents = Contents { header, entries: selection.kept(toc), tables: tables(plan), catalog };
     Ok(Cargo {
-        carried: contents.entries.iter().map(Carried::from).collect(),
         contents: Arc::new(contents),
         mark: origin,
         choices: choices(options),

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use crate::catalog::Globals;
 use crate::error::{Error, Kind, Result};
 use crate::format::contents::Contents;
-use crate::run::opened::{Carried, OpenedDump};
+use crate::run::opened::OpenedDump;
 
 /// Everything about the freight but its rows.
 #[derive(Clone)]
 pub(in crate::run) struct Cargo {
     /// Schema, tables and chunks. Of a copy, rows and bytes are estimates until they were read.
     pub(in crate::run) contents: Arc<Contents>,
-    /// The entries it carries.
-    pub(in crate::run) carried: Arc<[Carried]>,
     /// Where it comes from: an interrupted run that came from elsewhere is not continued.
     pub(in crate::run) mark: String,
     /// Choices besides the restore's own options that decide what is done.
@@ -29,7 +27,6 @@ impl Cargo {
     pub(super) fn of(dump: &OpenedDump) -> Self {
         Self {
             contents: Arc::clone(&dump.contents),
-            carried: dump.carried(),
             mark: dump.contents.header.dump.to_string(),
             choices: String::new(),
             partial: false,

@@ -29,7 +29,6 @@ use crate::run::chunk_source::ChunkSource;
 use crate::run::cpu_pool::CpuPool;
 use crate::run::fingerprint::Reading;
 use crate::run::jobs;
-use crate::run::opened::Carried;
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::run::pace::Pace;
 use crate::run::timeline::Timeline;
@@ -178,7 +177,7 @@ async fn choose_jobs(lane: &mut Lane, plan: &RestorePlan, options: &RestoreOptio
 /// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.
 pub(super) fn table_of_contents(cargo: &Cargo, target: ServerVersion) -> Result<Toc> {
     let mut toc = ddl::write(&cargo.contents.catalog, Dialect { target });
-    let carried: HashMap<u32, &Carried> = cargo.carried.iter().map(|carried| (carried.id, carried)).collect();
+    let carried: HashMap<u32, &Entry> = cargo.contents.entries.iter().map(|entry| (entry.id, entry)).collect();
     toc.entries.retain(|entry| carried.contains_key(&entry.id));
     let same = |entry: &&Entry| {
         carried.get(&entry.id).is_some_and(|other| (entry.object, entry.kind) == (other.object, other.kind))
