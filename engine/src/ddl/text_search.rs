@@ -109,4 +109,20 @@ mod tests {
         let body = Body::TextSearchConfiguration(configuration);
         assert_eq!(written(Class::TextSearchConfiguration, body), expected);
     }
+
+    #[test]
+    fn of_an_extension_only_what_somebody_said_later_is_told() {
+        let member = |options: Option<&str>, altered| {
+            let dictionary = Dictionary { template: "s.t".into(), options: options.map(str::to_owned), altered };
+            let mut object = object(Class::TextSearchDictionary, 1, "x", Body::TextSearchDictionary(dictionary));
+            object.extension = Some("dict_int".into());
+            sql(&[object], 0, 18, entries)
+        };
+        assert_eq!(
+            member(Some("maxlen = '3', absval = 'true'"), true),
+            ["ALTER TEXT SEARCH DICTIONARY s.x (maxlen = '3', absval = 'true')"],
+        );
+        assert_eq!(member(Some("maxlen = '3'"), false), [""; 0]);
+        assert_eq!(member(None, true), [""; 0]);
+    }
 }

@@ -8,6 +8,7 @@ mod catalog_line;
 pub mod check;
 pub mod contents;
 pub mod descriptor;
+pub mod joined;
 pub mod journal;
 pub mod layout;
 pub mod line_limit;

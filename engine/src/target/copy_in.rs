@@ -11,9 +11,10 @@ use crate::sql;
 /// Encoding of rows that the server neither knows nor converts.
 pub(super) const NO_ENCODING: &str = "SQL_ASCII";
 
-/// Opens the transaction of a chunk, writes the chunk down in it and begins the COPY: one text, one round trip.
-pub fn begin(table: &TableData, place: (usize, usize), attempt: Option<u64>, encoding: &str) -> String {
-    let mut sql = begin_written_down(&[place], attempt, encoding);
+/// Opens the transaction of a table's chunks, writes them down in it and begins the COPY that takes them all: one text, one
+/// round trip.
+pub fn begin(table: &TableData, places: &[(usize, usize)], attempt: Option<u64>, encoding: &str) -> String {
+    let mut sql = begin_written_down(places, attempt, encoding);
     if table.kind == DataKind::LargeObjects {
         sql.push_str(
             "; CREATE TEMPORARY TABLE _pgfreight_pages (loid pg_catalog.oid, page pg_catalog.int8, \

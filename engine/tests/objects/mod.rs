@@ -1,5 +1,6 @@
 //! Everything that is not a relation: SQL into one database, read, written, run in another, compared.
 
+mod extensions;
 mod icu;
 mod labels;
 mod samples;

@@ -1,5 +1,6 @@
 //! Restores on real servers: exactly once, across majors, with faults, and refused where they must be.
 
+mod circles;
 mod faults;
 mod globals;
 mod many;

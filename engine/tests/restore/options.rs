@@ -7,7 +7,7 @@ use pgfreight_engine::run::restore::preview;
 
 use super::*;
 
-fn filtered(change: impl FnOnce(&mut RestoreOptions)) -> RestoreOptions {
+pub(super) fn filtered(change: impl FnOnce(&mut RestoreOptions)) -> RestoreOptions {
     let mut options = jobs(2);
     change(&mut options);
     options
@@ -198,35 +198,4 @@ async fn an_invalid_index_keeps_its_tablespace() {
     let lost: Vec<String> = report.losses.iter().map(|loss| format!("{} {}", loss.class, loss.reason)).collect();
     assert_eq!(lost, ["TABLESPACE tablespace fast one is not on the target: the default one is used"]);
     assert_eq!(target.rows(question), [[Some("f".to_owned()), None]]);
-}
-
-/// Keys in a circle and keys to the own table, in force while only rows are restored: without triggers all of them go, with
-/// triggers those that some order satisfies; what none satisfies is lost by name.
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_whose_keys_go_in_circles() {
-    const TABLES: &str = "CREATE TABLE x (id int PRIMARY KEY, y int); CREATE TABLE y (id int PRIMARY KEY, x int REFERENCES x);
-        CREATE TABLE tree (id int PRIMARY KEY, above int REFERENCES tree); ALTER TABLE x ADD FOREIGN KEY (y) REFERENCES y";
-    let cluster = Cluster::shared(18);
-    let source = cluster.database("source");
-    source.execute(TABLES);
-    source.execute(
-        "INSERT INTO x VALUES (1), (2); INSERT INTO y VALUES (1, 2), (2, 1); UPDATE x SET y = id;
-         INSERT INTO tree SELECT i, nullif(i - 1, 0) FROM generate_series(1, 1000) i",
-    );
-    let place = Place::new().await;
-    let dump = place.dump(&source.url()).await;
-    let rows = filtered(|options| (options.filters.data_only, options.disable_triggers) = (true, true));
-    let target = cluster.database("target");
-    target.execute(TABLES);
-    let report = place.restore(&dump, &target.url(), &rows).await.unwrap();
-    assert!(report.losses.is_empty(), "{:?}", report.losses);
-    compare::assert_equal(&source.url(), &target.url(), Scope::All);
-    let target = cluster.database("target");
-    target.execute(TABLES);
-    let report =
-        place.restore(&dump, &target.url(), &filtered(|options| options.filters.data_only = true)).await.unwrap();
-    let mut lost: Vec<String> = report.losses.iter().map(|loss| format!("{} {}", loss.class, loss.name)).collect();
-    lost.sort();
-    assert_eq!(lost, ["TABLE DATA public.x", "TABLE DATA public.y"]);
-    assert_eq!(target.value("SELECT count(*) FROM tree"), "1000");
 }

@@ -185,7 +185,12 @@ const BEYOND_PG_DUMP: &str = "
     DROP OPERATOR !=== (text, int);
     CREATE TABLE joined (a int PRIMARY KEY); INSERT INTO joined VALUES (1), (2);
     ALTER EXTENSION hstore ADD TABLE joined;
-    GRANT SELECT ON joined TO pg_monitor; GRANT INSERT (a) ON joined TO pg_monitor";
+    GRANT SELECT ON joined TO pg_monitor; GRANT INSERT (a) ON joined TO pg_monitor;
+    CREATE EXTENSION dict_int;
+    ALTER TEXT SEARCH DICTIONARY intdict (maxlen = 3, absval = 'true');
+    CREATE TEXT SEARCH CONFIGURATION numbers (COPY = simple);
+    ALTER TEXT SEARCH CONFIGURATION numbers ALTER MAPPING FOR int, uint WITH intdict;
+    CREATE EXTENSION unaccent";
 
 const BEYOND_PG_DUMP_STATE: &str = "
     SELECT obj_description('akeys(hstore)'::regprocedure, 'pg_proc')
@@ -201,6 +206,8 @@ const BEYOND_PG_DUMP_STATE: &str = "
                WHERE classid = 'pg_class'::regclass AND deptype = 'e' AND objid::regclass::text = 'joined' AND extname = 'hstore'
     UNION ALL SELECT format('%s %s %s', relacl, attacl, (SELECT sum(a) FROM joined)) FROM pg_class c
                 JOIN pg_attribute t ON attrelid = c.oid AND attname = 'a' WHERE relname = 'joined'
+    UNION ALL SELECT format('%s %s', dictname, dictinitoption) FROM pg_ts_dict WHERE oid >= 16384
+    UNION ALL SELECT to_tsvector('numbers', '-12345')::text
     ORDER BY 1";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +221,7 @@ async fn what_pg_dump_leaves_behind_comes_along() {
         }
         let failing = source.client().await;
         failing.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY never ON twice (a)").await.unwrap_err();
-        assert_eq!(source.rows(BEYOND_PG_DUMP_STATE).len(), 7, "{:?}", source.rows(BEYOND_PG_DUMP_STATE));
+        assert_eq!(source.rows(BEYOND_PG_DUMP_STATE).len(), 10, "{:?}", source.rows(BEYOND_PG_DUMP_STATE));
         let (losses, wrong) = there_and_back(&place, &source, &target, &small_chunks()).await;
         assert_eq!((losses.len(), wrong), (0, Vec::new()), "{major}: {losses:?}");
         assert_eq!(source.rows(BEYOND_PG_DUMP_STATE), target.rows(BEYOND_PG_DUMP_STATE), "{major}");

@@ -84,7 +84,7 @@ async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> 
     let encoding = &run.cargo.contents.header.encoding;
     let (sender, mut blocks) = mpsc::channel(QUEUE);
     let reading = AbortOnDropHandle::new(tokio::spawn(run.chunks.read((table, chunk), sender)));
-    let mut copy = lane.copy_in(&copy_in::begin(data, (table, chunk), run.rules.attempt, encoding)).await?;
+    let mut copy = lane.copy_in(&copy_in::begin(data, &[(table, chunk)], run.rules.attempt, encoding)).await?;
     if let Err(stopped) = send(run, &mut copy, &mut blocks).await {
         if stopped.kind() == Kind::Cancelled {
             copy.abort("the restore was stopped").await?;
@@ -92,12 +92,10 @@ async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> 
         return Err(stopped);
     }
     // The channel has ended: either everything was sent, or the reader failed and says why.
-    let read =
-        reading.await.unwrap_or_else(|panic| Err(Error::new(Kind::Bug, "a chunk's reader failed").because(panic)));
-    let read = match read {
+    let read = match read_to_its_end(reading).await {
         Ok(read) => read,
         Err(error) => {
-            copy.abort("the chunk could not be read to its end, or is not what it should be").await?;
+            copy.abort(NOT_READ).await?;
             return Err(error);
         }
     };
@@ -110,6 +108,14 @@ async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> 
     let note = run.rules.attempt.map(|_| loaded_chunk(data, chunk, read.reading).add_to((table, chunk)));
     lane.execute(&copy_in::end(data, note.as_deref())).await?;
     Ok(read)
+}
+
+/// What is said to a server whose COPY is broken off because of what was to be sent.
+pub(super) const NOT_READ: &str = "the chunk could not be read to its end, or is not what it should be";
+
+/// Whether a chunk was read to its end, and what it is.
+pub(super) async fn read_to_its_end(reading: AbortOnDropHandle<Result<ReadChunk>>) -> Result<ReadChunk> {
+    reading.await.unwrap_or_else(|panic| Err(Error::new(Kind::Bug, "a chunk's reader failed").because(panic)))
 }
 
 /// What a copy writes down of a chunk.
@@ -131,19 +137,29 @@ async fn committed_before(run: &Run, lane: &mut Lane, place: Place) -> Result<()
 }
 
 async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Bytes>) -> Result<()> {
-    loop {
-        let block = tokio::select! {
-            biased;
-            () = run.around.stop.cancelled() => return Err(cancelled()),
-            block = blocks.recv() => block,
-        };
-        let Some(block) = block else { return Ok(()) };
-        for step in run.pace.steps(&block) {
-            copy.send(step).await?;
-            run.pace.pay(step.len()).await;
-        }
-        Counters::add(&run.around.news.counters.raw_bytes, block.len() as u64);
+    while let Some(block) = next_block(run, blocks).await? {
+        send_block(run, copy, &block).await?;
     }
+    Ok(())
+}
+
+/// The next block of a chunk that is being read, until it ends or the restore is stopped.
+pub(super) async fn next_block(run: &Run, blocks: &mut mpsc::Receiver<Bytes>) -> Result<Option<Bytes>> {
+    tokio::select! {
+        biased;
+        () = run.around.stop.cancelled() => Err(cancelled()),
+        block = blocks.recv() => Ok(block),
+    }
+}
+
+/// Sends it, at the pace that the user wants.
+pub(super) async fn send_block(run: &Run, copy: &mut CopyIn<'_>, block: &[u8]) -> Result<()> {
+    for step in run.pace.steps(block) {
+        copy.send(step).await?;
+        run.pace.pay(step.len()).await;
+    }
+    Counters::add(&run.around.news.counters.raw_bytes, block.len() as u64);
+    Ok(())
 }
 
 /// Decides what a failed chunk means.
@@ -167,6 +183,9 @@ async fn refused(run: &Run, lane: &mut Lane, task: Task, error: Error) -> Result
         lane.execute("ROLLBACK").await?;
     }
     if run.second_try.put_off(task) {
+        if server.code == "23503" {
+            run.second_try.refers(load);
+        }
         return Ok(());
     }
     locked(&run.spoiled).insert(load);

@@ -22,6 +22,7 @@ mod database;
 mod entries;
 mod entry;
 mod globals;
+mod in_one_copy;
 mod independent;
 mod lanes;
 mod load;
@@ -231,9 +232,10 @@ async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
     load::tell_planned(run);
     run.second_try.open();
     lanes::run(run, Schedule::new(&loads, &run.unfinished(tasks))).await?;
-    let again = run.second_try.close();
-    let loads = run.plan.load_tasks(|load, chunk| !again.contains(&Task::Chunk { load, chunk }));
-    let is_again = |task: &&EntryTask| again.contains(&Task::Entry { id: task.id });
+    let mut again = run.second_try.close();
+    in_one_copy::load(run, &mut again).await?;
+    let loads = run.plan.load_tasks(|load, chunk| !again.tasks.contains(&Task::Chunk { load, chunk }));
+    let is_again = |task: &&EntryTask| again.tasks.contains(&Task::Entry { id: task.id });
     // In one step: nothing else has to be built any more.
     let in_one_step = |task: &EntryTask| EntryTask { first: None, ..task.clone() };
     let tasks: Vec<EntryTask> = tasks.iter().filter(is_again).map(in_one_step).collect();

@@ -17,7 +17,33 @@ pub(super) struct SecondTry(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     open: bool,
-    tasks: BTreeSet<Task>,
+    put_off: PutOff,
+}
+
+/// What was put off.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct PutOff {
+    /// The tasks.
+    pub(super) tasks: BTreeSet<Task>,
+    /// Loads among them whose rows refer to rows that were not there, by number.
+    pub(super) referring: BTreeSet<usize>,
+}
+
+impl PutOff {
+    /// The chunks of a load among them, by number.
+    pub(super) fn chunks_of(&self, load: usize) -> Vec<usize> {
+        let chunk = |task: &Task| match task {
+            Task::Chunk { load: of, chunk } if *of == load => Some(*chunk),
+            _ => None,
+        };
+        self.tasks.iter().filter_map(chunk).collect()
+    }
+
+    /// Those chunks are loaded.
+    pub(super) fn loaded(&mut self, load: usize) {
+        self.tasks.retain(|task| !matches!(task, Task::Chunk { load: of, .. } if *of == load));
+        self.referring.remove(&load);
+    }
 }
 
 impl SecondTry {
@@ -27,17 +53,22 @@ impl SecondTry {
     }
 
     /// From here on a refusal counts. Gives what was put off.
-    pub(super) fn close(&self) -> BTreeSet<Task> {
+    pub(super) fn close(&self) -> PutOff {
         let mut state = locked(&self.0);
         state.open = false;
-        std::mem::take(&mut state.tasks)
+        std::mem::take(&mut state.put_off)
+    }
+
+    /// The rows of a load that was put off refer to rows that are not there.
+    pub(super) fn refers(&self, load: usize) {
+        locked(&self.0).put_off.referring.insert(load);
     }
 
     /// Puts a task off; false where there is no second try.
     pub(super) fn put_off(&self, task: Task) -> bool {
         let mut state = locked(&self.0);
         if state.open {
-            state.tasks.insert(task);
+            state.put_off.tasks.insert(task);
         }
         state.open
     }
@@ -49,13 +80,13 @@ impl SecondTry {
 
     /// Whether a task waits.
     pub(super) fn has(&self, task: Task) -> bool {
-        locked(&self.0).tasks.contains(&task)
+        locked(&self.0).put_off.tasks.contains(&task)
     }
 
     /// Whether a chunk of a load waits: what was refused once is not tried with every chunk of a big table.
     pub(super) fn has_chunk_of(&self, load: usize) -> bool {
         let of_load = |task: &Task| matches!(task, Task::Chunk { load: other, .. } if *other == load);
-        locked(&self.0).tasks.iter().any(of_load)
+        locked(&self.0).put_off.tasks.iter().any(of_load)
     }
 }
 
@@ -71,7 +102,12 @@ mod tests {
         assert!(tries.put_off(chunk) && tries.put_off(entry) && tries.is_open());
         assert!(tries.has(entry) && !tries.has(Task::Entry { id: 4 }));
         assert!(tries.has_chunk_of(1) && !tries.has_chunk_of(2));
-        assert_eq!(tries.close(), BTreeSet::from([chunk, entry]));
-        assert!(!tries.put_off(entry) && tries.close().is_empty());
+        tries.refers(1);
+        let mut put_off = tries.close();
+        assert_eq!((&put_off.tasks, &put_off.referring), (&BTreeSet::from([chunk, entry]), &BTreeSet::from([1])));
+        assert_eq!((put_off.chunks_of(1), put_off.chunks_of(2)), (vec![2], Vec::new()));
+        put_off.loaded(1);
+        assert_eq!(put_off, PutOff { tasks: BTreeSet::from([entry]), referring: BTreeSet::new() });
+        assert!(!tries.put_off(entry) && tries.close() == PutOff::default());
     }
 }
