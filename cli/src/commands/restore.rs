@@ -39,7 +39,7 @@ pub(super) async fn run(args: &RestoreArgs, session: &Session<'_>, layers: &mut 
         session.reporter.answer("restore", Exit::Ok, &json!({ "list": list }), &list)?;
         return Ok(Exit::Ok);
     };
-    let dump = dump.without_statements();
+    let dump = dump.without_entries();
     for warning in target.warnings() {
         session.reporter.warn(warning);
     }

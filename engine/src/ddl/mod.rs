@@ -6,6 +6,7 @@
 
 pub mod access_method;
 pub mod acl;
+mod carried;
 pub mod cast;
 pub mod collation;
 pub mod column;
@@ -58,6 +59,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use carried::Carried;
 pub use draft::{Context, Draft, Stage};
 pub use index::INVALID_INDEX;
 pub use write::write;
@@ -187,14 +189,9 @@ impl Entry {
         self.kind == EntryKind::ClusterProperties || self.object.is_some_and(|id| id.class.is_cluster_wide())
     }
 
-    /// Whether it makes or changes the database as a whole: only with `--create`, because the statements name the source's
-    /// database, which may stand beside the target.
+    /// As [`Carried::is_about_database`].
     pub fn is_about_database(&self) -> bool {
-        match self.kind {
-            EntryKind::Database | EntryKind::DatabaseProperties => true,
-            EntryKind::Comment | EntryKind::Acl | EntryKind::SecurityLabel => self.object.is_none(),
-            _ => false,
-        }
+        Carried::from(self).is_about_database()
     }
 }
 

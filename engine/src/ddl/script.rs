@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{Entry, EntryKind, INVALID_INDEX, Section, Toc};
-use crate::catalog::{Class, ObjectId};
+use super::{Carried, Entry, EntryKind, INVALID_INDEX, Section, Toc};
+use crate::catalog::ObjectId;
 use crate::sql::quote_ident;
 
 /// Session settings a script needs: names come qualified, bodies are not checked before what they use exists, and the
@@ -131,15 +131,7 @@ fn file_name(name: &str) -> String {
 
 /// Whether an entry is schema: no rows, positions or contents, not the database itself, no large object.
 pub fn is_schema(entry: &Entry) -> bool {
-    match entry.kind {
-        EntryKind::TableData
-        | EntryKind::Blobs
-        | EntryKind::SequenceSet
-        | EntryKind::Refresh
-        | EntryKind::Statistics => false,
-        _ if entry.is_about_database() => false,
-        _ => entry.section != Section::Data && entry.object.is_none_or(|id| id.class != Class::LargeObject),
-    }
+    Carried::from(entry).is_schema()
 }
 
 /// Tablespace and access method in force.

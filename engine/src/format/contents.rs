@@ -10,7 +10,7 @@ use super::line_limit::Limited;
 use super::manifest::Manifest;
 use super::{CopyFormat, catalog_line};
 use crate::catalog::{Catalog, ObjectId};
-use crate::ddl::Entry;
+use crate::ddl::{Carried, Entry};
 use crate::error::{Error, Kind};
 use crate::ids::{Digest, DumpId};
 use crate::limits;
@@ -24,6 +24,9 @@ pub struct Contents {
     pub catalog: Catalog,
     /// The schema as statements for the source's version: for people, `show`, `schema` and recovery by hand.
     pub entries: Vec<Entry>,
+    /// What [`Contents::forget_entries`] has left of them.
+    #[serde(skip)]
+    pub forgotten: Vec<Carried>,
     /// Tables (and large objects) with their chunks, largest first.
     pub tables: Vec<TableData>,
 }
@@ -247,6 +250,9 @@ impl Contents {
     /// # Errors
     /// What `out` says, or [`super::line_limit::TooLarge`] where no reader would take it.
     pub fn write(&self, out: impl Write) -> std::io::Result<()> {
+        if !self.forgotten.is_empty() {
+            return Err(std::io::Error::other("the entries were let go of"));
+        }
         let mut out = Limited::new(out);
         line_to(&mut out)(LineRef::Header(&self.header))?;
         catalog_line::write(&self.catalog, &mut out)?;
@@ -268,7 +274,8 @@ impl Contents {
         let mut next = || read_line(&mut input, &mut number, &mut buffer);
         let Some((_, Line::Header(header))) = next()? else { return Err(ContentsError::Order(1)) };
         let Some((_, Line::Catalog(catalog))) = next()? else { return Err(ContentsError::Order(2)) };
-        let mut contents = Self { header, catalog: *catalog, entries: Vec::new(), tables: Vec::new() };
+        let mut contents =
+            Self { header, catalog: *catalog, entries: Vec::new(), forgotten: Vec::new(), tables: Vec::new() };
         let end = loop {
             match next()?.ok_or(ContentsError::Incomplete)? {
                 (_, Line::Entry(entry)) if contents.tables.is_empty() => contents.entries.push(*entry),
@@ -283,6 +290,20 @@ impl Contents {
             None => Err(ContentsError::Incomplete),
             Some((number, _)) => Err(ContentsError::Order(number)),
         }
+    }
+
+    /// Lets go of what the entries say: of a database of many tables they are a third of everything. Whoever writes them anew
+    /// for another server, or compares what they write with one, needs only to know which there are.
+    pub fn forget_entries(&mut self) {
+        if self.forgotten.is_empty() {
+            self.forgotten = self.entries.iter().map(Carried::from).collect();
+            self.entries = Vec::new();
+        }
+    }
+
+    /// Which entries there are, in order.
+    pub fn carried(&self) -> impl Iterator<Item = Carried> + '_ {
+        self.entries.iter().map(Carried::from).chain(self.forgotten.iter().copied())
     }
 
     /// What their dump needs of its reader, sorted.
@@ -425,6 +446,20 @@ mod tests {
         assert!(text.ends_with("{\"entries\":0,\"line\":\"end\",\"tables\":1}\n"), "{text}");
         assert_eq!(Contents::read(text.as_bytes()).unwrap(), contents);
         assert_eq!(contents.check(&samples::manifest()), Ok(()));
+    }
+
+    #[test]
+    fn forgotten_entries_are_known_by_what_tells_them_apart_and_never_written() {
+        let mut contents = samples::contents();
+        let dialect = crate::ddl::Dialect { target: contents.catalog.server.version };
+        contents.entries = crate::ddl::write(&contents.catalog, dialect).entries;
+        let carried: Vec<Carried> = contents.carried().collect();
+        assert_eq!(carried.iter().map(|entry| entry.id).collect::<Vec<_>>(), [1]);
+        for _ in 0..2 {
+            contents.forget_entries();
+            assert_eq!((contents.entries.len(), contents.carried().collect::<Vec<_>>()), (0, carried.clone()));
+        }
+        contents.write(&mut Vec::new()).unwrap_err();
     }
 
     /// The long line is written in pieces, and is the same byte for byte.

@@ -87,6 +87,7 @@ pub(crate) fn contents() -> Contents {
         },
         catalog: catalog(),
         entries: vec![],
+        forgotten: vec![],
         tables: vec![TableData {
             kind: DataKind::Table,
             object: None,

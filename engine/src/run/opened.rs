@@ -54,14 +54,11 @@ pub struct OpenedDump {
 }
 
 impl OpenedDump {
-    /// Lets go of the statements it carries: whoever writes them anew for another server needs only to know which entries
-    /// there are.
+    /// As [`Contents::forget_entries`], unless somebody else holds the contents too.
     #[must_use]
-    pub fn without_statements(mut self) -> Self {
+    pub fn without_entries(mut self) -> Self {
         if let Some(contents) = Arc::get_mut(&mut self.contents) {
-            for entry in &mut contents.entries {
-                (entry.create, entry.set_owner, entry.drop) = (Vec::new(), None, None);
-            }
+            contents.forget_entries();
         }
         self
     }

@@ -117,7 +117,7 @@ async fn across(from: u32, to: u32) -> Vec<String> {
         all.extend(wrong.into_iter().map(|what| format!("{name}: {what}")));
         lost.extend(losses.iter().map(|loss| format!("{name}: {} {}: {}", loss.class, loss.name, loss.reason)));
     }
-    assert!(all.is_empty(), "{}", all.join("\n"));
+    assert!(all.is_empty(), "{}\nlost by name: {lost:#?}", all.join("\n"));
     lost
 }
 

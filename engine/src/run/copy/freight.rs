@@ -38,7 +38,8 @@ pub(super) fn cargo(chosen: Chosen<'_>, origin: String, options: &DumpOptions) -
         options: Vec::new(),
         losses: losses.iter().map(|loss| (loss.class.clone(), loss.name.clone(), loss.reason.clone())).collect(),
     };
-    let contents = Contents { header, entries: selection.kept(toc), tables: tables(plan), catalog };
+    let contents =
+        Contents { header, entries: selection.kept(toc), forgotten: Vec::new(), tables: tables(plan), catalog };
     Ok(Cargo {
         contents: Arc::new(contents),
         mark: origin,

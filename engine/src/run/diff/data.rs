@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::catalog::sequence::Position;
 use crate::catalog::{Body, Catalog, ObjectId};
-use crate::ddl::{Entry, EntryKind};
+use crate::ddl::{Carried, EntryKind};
 use crate::format::CopyFormat;
 use crate::format::contents::{Contents, DataKind, Fingerprint, TableData};
 
@@ -101,15 +101,13 @@ impl Stock {
     pub(super) fn of_dump(contents: &Contents) -> Self {
         let tables = contents.tables.iter();
         let rows = |table| (name(table), Rows::Counted(Counted::of(table, &contents.header.encoding)));
-        Self { tables: tables.map(rows).collect(), ..Self::of_catalog(&contents.catalog, &contents.entries) }
+        Self { tables: tables.map(rows).collect(), ..Self::of_catalog(&contents.catalog, contents.carried()) }
     }
 
     /// Positions and filled views of a catalog, as far as entries carry them.
-    pub(super) fn of_catalog(catalog: &Catalog, entries: &[Entry]) -> Self {
-        let about = |kind| -> HashSet<ObjectId> {
-            entries.iter().filter(|entry| entry.kind == kind).filter_map(|entry| entry.object).collect()
-        };
-        let positions = about(EntryKind::SequenceSet);
+    pub(super) fn of_catalog(catalog: &Catalog, entries: impl Iterator<Item = Carried>) -> Self {
+        let positions: HashSet<ObjectId> =
+            entries.filter(|entry| entry.kind == EntryKind::SequenceSet).filter_map(|entry| entry.object).collect();
         let mut stock = Self::default();
         for object in &catalog.objects {
             let name = (object.schema.clone().unwrap_or_default(), object.name.clone());

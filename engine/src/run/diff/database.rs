@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::data::{self, Counted, Name, Rows, Stock};
 use crate::catalog::{Body, Catalog, ObjectId};
-use crate::ddl::{self, Dialect, Entry, EntryKind};
+use crate::ddl::{self, Carried, Dialect, Entry, EntryKind};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::contents::{Contents, DataKind, TableData};
@@ -70,7 +70,7 @@ impl Live {
     ) -> Result<(Stock, Stock)> {
         let columns = self.columns();
         let mine = Stock::of_dump(contents);
-        let mut theirs = Stock::of_catalog(&self.catalog, &self.entries);
+        let mut theirs = Stock::of_catalog(&self.catalog, self.entries.iter().map(Carried::from));
         let is_there = |name: &Name| columns.contains_key(name);
         let readable = |table: &&TableData| match table.kind {
             DataKind::LargeObjects => true,

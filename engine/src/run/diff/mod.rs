@@ -20,7 +20,7 @@ use super::report::Loss;
 use crate::catalog::table::TableKind;
 use crate::catalog::{Body, Catalog, Object};
 use crate::ddl::difference::{self, Difference, Side};
-use crate::ddl::{Section, script};
+use crate::ddl::{Carried, Section};
 use crate::error::Result;
 use crate::format::contents::Contents;
 use crate::source::lane::LaneOptions;
@@ -170,7 +170,7 @@ fn filters(contents: &Contents) -> Option<String> {
 }
 
 fn carried(contents: &Contents) -> HashSet<u32> {
-    contents.entries.iter().map(|entry| entry.id).collect()
+    contents.carried().map(|entry| entry.id).collect()
 }
 
 fn side<'a>(contents: &'a Contents, carried: &'a HashSet<u32>) -> Side<'a> {
@@ -179,7 +179,7 @@ fn side<'a>(contents: &'a Contents, carried: &'a HashSet<u32>) -> Side<'a> {
 
 /// False for a dump of data alone.
 fn has_schema(contents: &Contents) -> bool {
-    contents.entries.iter().any(script::is_schema) || contents.tables.is_empty()
+    contents.carried().any(Carried::is_schema) || contents.tables.is_empty()
 }
 
 /// False for a dump of the schema alone, unless that is all there was.
@@ -189,7 +189,7 @@ fn has_data(contents: &Contents) -> bool {
         Body::Sequence(_) => !object.is_given(),
         _ => false,
     };
-    let carried = !contents.tables.is_empty() || contents.entries.iter().any(|entry| entry.section == Section::Data);
+    let carried = !contents.tables.is_empty() || contents.carried().any(|entry| entry.section == Section::Data);
     carried || !contents.catalog.objects.iter().any(has_rows)
 }
 

@@ -154,7 +154,7 @@ fn contents(
         options: run.options.record.clone(),
         losses: losses.iter().map(|l| (l.class.clone(), l.name.clone(), l.reason.clone())).collect(),
     };
-    Ok(Contents { header, catalog, entries, tables })
+    Ok(Contents { header, catalog, entries, forgotten: Vec::new(), tables })
 }
 
 /// Every content once, and where it stands in the manifest. Two chunks with the same rows share one entry.

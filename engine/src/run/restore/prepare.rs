@@ -16,7 +16,7 @@ use super::renew::Renewal;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
 use crate::connect::{ConnectOptions, Lane};
-use crate::ddl::{self, Dialect, Entry, EntryKind, Section, Toc};
+use crate::ddl::{self, Carried, Dialect, Entry, EntryKind, Section, Toc};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::contents::DataKind;
@@ -177,7 +177,7 @@ async fn choose_jobs(lane: &mut Lane, plan: &RestorePlan, options: &RestoreOptio
 /// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.
 pub(super) fn table_of_contents(cargo: &Cargo, target: ServerVersion) -> Result<Toc> {
     let mut toc = ddl::write(&cargo.contents.catalog, Dialect { target });
-    let carried: HashMap<u32, &Entry> = cargo.contents.entries.iter().map(|entry| (entry.id, entry)).collect();
+    let carried: HashMap<u32, Carried> = cargo.contents.carried().map(|entry| (entry.id, entry)).collect();
     toc.entries.retain(|entry| carried.contains_key(&entry.id));
     let same = |entry: &&Entry| {
         carried.get(&entry.id).is_some_and(|other| (entry.object, entry.kind) == (other.object, other.kind))
