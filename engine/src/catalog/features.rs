@@ -100,6 +100,8 @@ features! {
     PublicationGeneratedColumns = 18,
     /// `pg_restore_relation_stats()` and `pg_restore_attribute_stats()`.
     StatisticsImport = 18,
+    /// Reads may be handed to processes of the server's own (`io_method`).
+    IoWorkers = 18,
     /// `pg_class.relallfrozen`.
     FrozenPages = 18,
     /// `pg_get_sequence_data()`.

@@ -72,6 +72,11 @@ impl Lane {
         self.wire.stream.is_local()
     }
 
+    /// The cores that a server on this machine shares with us; none of one elsewhere, whose cores nobody tells.
+    pub fn shared_cores(&self) -> Option<usize> {
+        self.is_local().then(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
     /// `host:port`, for people.
     pub fn place(&self) -> String {
         self.host.to_string()

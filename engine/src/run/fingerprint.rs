@@ -270,7 +270,7 @@ impl Readers {
 async fn together(readers: &Readers, lane: &mut Option<SnapshotLane>, jobs: &[Job]) -> Result<Option<Vec<Reading>>> {
     let open = match lane {
         Some(open) => open,
-        None => lane.insert(readers.holder.open_lane().await?),
+        None => lane.insert(readers.holder.open_lane(readers.lanes).await?),
     };
     let table = |job: &Job| &readers.tables[job.table];
     let source = |job: &Job| copy_out::statement(CopySource::of(table(job), &readers.encoding), job.span);
@@ -307,7 +307,7 @@ async fn with_retries(
     loop {
         let open = match lane {
             Some(open) => open,
-            None => lane.insert(readers.holder.open_lane().await?),
+            None => lane.insert(readers.holder.open_lane(readers.lanes).await?),
         };
         let source = CopySource::of(&readers.tables[job.table], &readers.encoding);
         let outcome = read_span(open, &readers.pool, &readers.news, source, job.span).await;

@@ -172,9 +172,9 @@ impl Holder {
         join(session, &self.options, (self.version, &self.snapshot)).await.ok()
     }
 
-    /// A new lane in this snapshot.
-    pub async fn open_lane(&self) -> Result<SnapshotLane> {
-        SnapshotLane::open(&self.options, Some(&self.snapshot)).await
+    /// A new lane in this snapshot, one of so many that work side by side.
+    pub async fn open_lane(&self, lanes: usize) -> Result<SnapshotLane> {
+        SnapshotLane::open(&self.options, Some(&self.snapshot), lanes).await
     }
 }
 

@@ -44,8 +44,9 @@ pub struct LaneOptions {
 }
 
 impl SnapshotLane {
-    /// Connects, begins and imports the snapshot; without one it reads the present (verifying a live database).
-    pub async fn open(options: &LaneOptions, snapshot: Option<&str>) -> Result<Self> {
+    /// Connects, begins and imports the snapshot; without one it reads the present (verifying a live database). It is one of so
+    /// many lanes that work side by side.
+    pub async fn open(options: &LaneOptions, snapshot: Option<&str>, lanes: usize) -> Result<Self> {
         let mut lane = connect::lane(&options.connect, Role::Source).await?;
         if let Some(role) = &options.role {
             let set = format!("SET ROLE {}", sql::quote_ident(role));
@@ -54,6 +55,9 @@ impl SnapshotLane {
         let mut begin = settings::reading(lane.version(), options.row_security);
         // A chunk's plan must not depend on statistics: a TID range scan or a sequential one, nothing else.
         begin.push_str("; SET max_parallel_workers_per_gather = 0; SET enable_seqscan = on; SET jit = off");
+        if lane.shared_cores().is_some_and(|cores| lanes >= cores) {
+            begin.push_str(settings::on_busy_cores(lane.version()));
+        }
         // One text, one round trip. No query may come before the snapshot.
         begin.push_str("; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         if let Some(snapshot) = snapshot {

@@ -5,6 +5,7 @@
 //! table: synchronized scans are off, or the same table would give other chunk bytes every night.
 //! Manual: "Client Connection Defaults".
 
+use crate::catalog::features::{Feature, Features};
 use crate::ids::ServerVersion;
 
 /// Settings that decide how rows and expressions are written; loads use the same ones to read them back.
@@ -26,6 +27,13 @@ pub const UNCONVERTED: &str = "SELECT pg_catalog.set_config('client_encoding', '
 
 /// For questions about the catalogs: they are many and small, and starting helpers costs the server more than they save.
 pub const ALONE: &str = "SET max_parallel_workers_per_gather = 0; SET jit = off";
+
+/// What a session sets besides where its fellows keep every core of the server busy. Reads handed to the server's I/O workers
+/// hide the time of a disk and cost the processor more than reads of one's own; with no core idle there is nothing to gain, and
+/// files read in order are read ahead by the kernel. Manual: "Asynchronous Behavior".
+pub fn on_busy_cores(version: ServerVersion) -> &'static str {
+    Features::of(version).either(Feature::IoWorkers, "; SET effective_io_concurrency = 0", "")
+}
 
 /// Timeouts with the first major that has them.
 pub const TIMEOUTS: &[(&str, u32)] = &[

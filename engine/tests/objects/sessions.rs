@@ -79,3 +79,24 @@ async fn large_catalogs_are_read_in_two_sessions() {
     let after = of_database(&connect, None, false).await.unwrap().script();
     assert_eq!(after, before);
 }
+
+/// Reads are the session's own where lanes keep every core of a server on this machine busy, and left to the server's setting where
+/// they do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_that_keep_every_core_busy_read_themselves() {
+    const ASKED: &str = "COPY (SELECT current_setting('effective_io_concurrency')) TO STDOUT";
+    let cores = std::thread::available_parallelism().unwrap().get();
+    for major in [17, 18] {
+        let database = Cluster::shared(major).database("objects_busy_cores");
+        let options = LaneOptions { connect: connect(&database.url()), role: None, row_security: false };
+        let (holder, _reader) = Holder::open(&options).await.unwrap();
+        let asked = async |lanes: usize| {
+            let answer = holder.open_lane(lanes).await.unwrap().copy_all(&[ASKED.to_owned()], 1 << 10).await.unwrap();
+            String::from_utf8_lossy(&answer[0]).trim().to_owned()
+        };
+        let usual = database.value("SHOW effective_io_concurrency");
+        assert_ne!(usual, "0");
+        assert_eq!(asked(cores - 1).await, usual, "{major}");
+        assert_eq!(asked(cores).await, if major == 18 { "0" } else { &usual }, "{major}");
+    }
+}

@@ -42,6 +42,8 @@ struct Shared {
     contents: Arc<Contents>,
     pool: CpuPool,
     news: News,
+    /// So many chunks are read side by side.
+    lanes: usize,
     /// Connections in the snapshot that nobody uses at the moment.
     idle: Mutex<Vec<SnapshotLane>>,
     released: CancellationToken,
@@ -49,13 +51,20 @@ struct Shared {
 
 impl LiveChunks {
     /// Chunks of a plan; the contents name the same tables in the same order.
-    pub(super) fn new(holder: Holder, plan: DumpPlan, contents: &Arc<Contents>, news: &News) -> Result<Self> {
+    pub(super) fn new(
+        holder: Holder,
+        plan: DumpPlan,
+        contents: &Arc<Contents>,
+        lanes: usize,
+        news: &News,
+    ) -> Result<Self> {
         let shared = Shared {
             holder: Mutex::new(Some(Arc::new(holder))),
             plan,
             contents: Arc::clone(contents),
             pool: CpuPool::with_all_cores()?,
             news: news.clone(),
+            lanes,
             idle: Mutex::default(),
             released: CancellationToken::new(),
         };
@@ -164,7 +173,7 @@ impl Shared {
         let idle = locked(&self.idle).pop();
         let mut lane = match idle {
             Some(lane) => lane,
-            None => holder.open_lane().await?,
+            None => holder.open_lane(self.lanes).await?,
         };
         let reading = if lanes::begin(&self.news, &mut lane, &self.plan.tables[table], &statement).await? {
             self.pump(lane.begun_copy(), data.format, blocks).await?

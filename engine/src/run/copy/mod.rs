@@ -127,7 +127,7 @@ impl<'a> Run<'a> {
             self.around.news.tell(Event::Loss { class, name, reason });
         };
         losses.iter().filter(|_| restarts == 0).for_each(tell);
-        let chunks = LiveChunks::new(holder, plan, &cargo.contents, &self.around.news)?;
+        let chunks = LiveChunks::new(holder, plan, &cargo.contents, self.options.target.jobs, &self.around.news)?;
         // Losing the snapshot ends the work on the target as the user's wish to stop does: in order.
         let stop = self.around.stop.child_token();
         let around = Surroundings { news: self.around.news.clone(), stop: stop.clone() };

@@ -97,7 +97,7 @@ impl Hall {
 
     pub(super) async fn open_lane(&self) -> Result<SnapshotLane> {
         self.crew().opening += 1;
-        let opened = self.holder.open_lane().await;
+        let opened = self.holder.open_lane(self.jobs).await;
         let mut crew = self.crew();
         crew.opening -= 1;
         crew.known.extend(opened.as_ref().ok().and_then(SnapshotLane::backend));

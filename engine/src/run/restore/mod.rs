@@ -55,6 +55,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::plan::restore_plan::{RestorePlan, Stage};
 use crate::plan::schedule::{EntryTask, Schedule, Task};
+use crate::source::settings::on_busy_cores;
 use crate::store::Repository;
 use crate::target::apply::{Lost, Prepared, Rules};
 use crate::target::facts::TargetFacts;
@@ -369,7 +370,10 @@ impl Run {
 /// A connection set up for writing.
 async fn open_lane(target: &ConnectOptions, writing: &Writing) -> Result<Lane> {
     let mut lane = connect::lane(target, Role::Target).await?;
-    let sql = settings::writing(lane.version(), writing);
+    let mut sql = settings::writing(lane.version(), writing);
+    if lane.shared_cores().is_some_and(|cores| writing.lanes >= cores) {
+        sql.push_str(on_busy_cores(lane.version()));
+    }
     lane.execute(&sql).await.map_err(|error| {
         let refused = connect::sqlstate(&error) == Some("42501") && writing.triggers_off;
         let error = error.context("preparing a session on the target");

@@ -378,7 +378,7 @@ impl Prepared {
             pace: Pace::new(options.rate_limit),
             timeline,
             facts: self.facts,
-            cores: self.lane.is_local().then(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            cores: self.lane.shared_cores(),
             writing: self.writing,
             rules: Rules {
                 no_owner: options.no_owner,
