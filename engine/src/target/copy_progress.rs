@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::{Lost, display_name};
+use super::prepared::{Lost, display_name};
 use super::progress::{DROPS, SCHEMA, number, single, unreadable};
 use crate::catalog::Class;
 use crate::connect::{self, Lane};

@@ -20,8 +20,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::apply::Lost;
 use super::copy_progress::{self, ATTEMPT, Entered};
+use super::prepared::Lost;
 use crate::connect::{self, Lane};
 use crate::error::{Error, Kind, Result};
 use crate::ids::Digest;

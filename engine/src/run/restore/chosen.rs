@@ -12,8 +12,8 @@ use crate::event::{Event, News};
 use crate::plan::pull::{self, Needs};
 use crate::plan::select_entries as select;
 use crate::run::options::RestoreOptions;
-use crate::target::apply::display_name;
 use crate::target::facts::TargetFacts;
+use crate::target::prepared::display_name;
 use crate::target::present;
 use crate::target::progress::Done;
 

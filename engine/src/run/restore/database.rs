@@ -12,7 +12,7 @@ use crate::ddl::{Entry, EntryKind};
 use crate::error::{Error, Kind, Result};
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::sql;
-use crate::target::apply::Lost;
+use crate::target::prepared::Lost;
 use crate::target::progress::SCHEMA;
 use crate::target::settings::Writing;
 use crate::target::{facts, guards};

@@ -7,7 +7,8 @@ use super::{Run, locked};
 use crate::connect::Lane;
 use crate::error::Result;
 use crate::plan::schedule::Task;
-use crate::target::apply::{self, Applied, Prepared, WrittenDown};
+use crate::target::apply::{self, Applied, WrittenDown};
+use crate::target::prepared::Prepared;
 
 /// Runs the first of an entry's two steps. Refused, it is left undone, and the whole entry says what is wrong: at the end, where
 /// there is a second try.

@@ -14,8 +14,9 @@ use crate::introspect::{self, Features, IntrospectError};
 use crate::plan::globals::{self as planning, GlobalsInput, GlobalsPlan, LeaveOut};
 use crate::run::options::{RestoreOptions, Surroundings};
 use crate::source::settings;
-use crate::target::apply::{self, Lost, Prepared, Rules};
+use crate::target::apply;
 use crate::target::facts::Known;
+use crate::target::prepared::{Lost, Prepared, Rules, display_name};
 use crate::target::settings::Writing;
 
 /// What was done about the cluster's objects.
@@ -99,7 +100,7 @@ pub(super) async fn make(
         made.lose(applied.lost.into_iter(), around);
         made.entries += batch.len() as u64;
         for entry in batch {
-            let name = apply::display_name(entry);
+            let name = display_name(entry);
             around.news.tell(Event::EntryDone { kind: entry.desc.clone(), name, milliseconds: 0 });
         }
     }

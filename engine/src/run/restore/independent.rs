@@ -13,7 +13,7 @@ use crate::connect::Lane;
 use crate::error::{Error, Kind, Result};
 use crate::plan::schedule::EntryTask;
 use crate::run::timeline::Work;
-use crate::target::apply::{self, Prepared};
+use crate::target::prepared::{Prepared, display_name};
 
 /// With fewer families one connection is as good.
 pub(super) const FAMILIES_MIN: usize = 32;
@@ -60,7 +60,7 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
         let Some(rest) = shared.families.get(from..) else { break };
         let batch: Vec<&EntryTask> = rest.iter().take(TOGETHER).flatten().collect();
         let Some(first) = batch.first() else { break };
-        let name = run.entries.get(first.id).map(apply::display_name).unwrap_or_default();
+        let name = run.entries.get(first.id).map(display_name).unwrap_or_default();
         let working = run.timeline.begin(Work { lane: number, what: "statements".to_owned(), name, chunk: None });
         let outcome = make(run, &mut connection, &batch).await;
         working.end();

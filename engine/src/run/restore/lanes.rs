@@ -15,7 +15,7 @@ use crate::connect::Lane;
 use crate::error::{Error, Kind, Result};
 use crate::plan::schedule::{Next, Schedule, Task};
 use crate::run::timeline::Work;
-use crate::target::apply;
+use crate::target::prepared::display_name;
 
 /// What lanes share in one stage.
 struct Shared {
@@ -228,7 +228,7 @@ fn work(run: &Run, lane: usize, task: Task) -> Work {
         Task::First { id } | Task::Entry { id } => {
             let entry = run.entries.get(id);
             let what = entry.map(|entry| entry.desc.clone()).unwrap_or_default();
-            Work { lane, what, name: entry.map(apply::display_name).unwrap_or_default(), chunk: None }
+            Work { lane, what, name: entry.map(display_name).unwrap_or_default(), chunk: None }
         }
     }
 }
@@ -237,7 +237,7 @@ fn describe(run: &Run, task: Task) -> String {
     match task {
         Task::Chunk { load, chunk } => format!("loading {} chunk {chunk}", run.plan.loads[load].name),
         Task::First { id } | Task::Entry { id } => match run.entries.get(id) {
-            Some(entry) => format!("{} {}", entry.desc, apply::display_name(entry)),
+            Some(entry) => format!("{} {}", entry.desc, display_name(entry)),
             None => format!("entry {id}"),
         },
     }

@@ -12,8 +12,9 @@ use crate::format::contents::TableData;
 use crate::plan::schedule::Task;
 use crate::run::chunk_source::{Place, ReadChunk};
 use crate::run::fingerprint::Reading;
-use crate::target::apply::{self, Lost};
 use crate::target::copy_progress::{self, LoadedChunk, table_key};
+use crate::target::prepared::Lost;
+use crate::target::refusal::{ends_the_run, reason};
 use crate::target::{copy_in, progress};
 
 /// Opened blocks that wait to be sent.
@@ -167,7 +168,7 @@ async fn refused(run: &Run, lane: &mut Lane, task: Task, error: Error) -> Result
     let Task::Chunk { load, .. } = task else { return Err(error) };
     let planned = &run.plan.loads[load];
     let server = connect::server_error(&error).cloned();
-    let refusal = server.filter(|server| !apply::ends_the_run(&server.code));
+    let refusal = server.filter(|server| !ends_the_run(&server.code));
     // A source that fails says nothing about the rows.
     if error.is_passing() || matches!(error.kind(), Kind::Cancelled | Kind::Source) {
         return Err(error);
@@ -189,6 +190,6 @@ async fn refused(run: &Run, lane: &mut Lane, task: Task, error: Error) -> Result
         return Ok(());
     }
     locked(&run.spoiled).insert(load);
-    run.lose(Lost { class: "TABLE DATA".into(), name: planned.name.clone(), reason: apply::reason(&server) });
+    run.lose(Lost { class: "TABLE DATA".into(), name: planned.name.clone(), reason: reason(&server) });
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::connect::Lane;
 use crate::ddl::{Entry, EntryKind, Section};
 use crate::error::Result;
 use crate::sql::{qualified, quote_literal};
-use crate::target::apply::Lost;
+use crate::target::prepared::Lost;
 
 /// Names the tables that came with one of the dump's extensions and are not there, though the extension is.
 pub(super) async fn name_missing(run: &Run, lane: &mut Lane) -> Result<()> {

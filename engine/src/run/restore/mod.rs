@@ -57,8 +57,8 @@ use crate::plan::restore_plan::{RestorePlan, Stage};
 use crate::plan::schedule::{EntryTask, Schedule, Task};
 use crate::source::settings::on_busy_cores;
 use crate::store::Repository;
-use crate::target::apply::{Lost, Prepared, Rules};
 use crate::target::facts::TargetFacts;
+use crate::target::prepared::{Lost, Prepared, Rules, display_name};
 use crate::target::progress::Done;
 use crate::target::settings::{self, Writing};
 
@@ -317,7 +317,7 @@ impl Run {
     fn entry_done(&self, id: u32, milliseconds: u64) {
         self.applied.fetch_add(1, Ordering::Relaxed);
         if let Some(entry) = self.entries.get(id) {
-            let name = crate::target::apply::display_name(entry);
+            let name = display_name(entry);
             self.around.news.tell(Event::EntryDone { kind: entry.desc.clone(), name, milliseconds });
         }
     }

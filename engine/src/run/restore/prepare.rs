@@ -33,10 +33,10 @@ use crate::run::options::{RestoreOptions, Surroundings};
 use crate::run::pace::Pace;
 use crate::run::timeline::Timeline;
 use crate::sql;
-use crate::target::apply::Rules;
 use crate::target::copy_progress::{self, table_key};
 use crate::target::facts::{self, TargetFacts};
 use crate::target::guards::{self, Tolerance};
+use crate::target::prepared::{Rules, display_name};
 use crate::target::progress::{self, Done, Found, RunMark};
 use crate::target::settings::Writing;
 
@@ -341,8 +341,7 @@ impl Prepared {
     pub(super) fn into_preview(self, globals: GlobalsPlan) -> RestorePreview {
         let mut losses = globals.losses;
         losses.extend(globals.entries.iter().chain(&self.entries).flat_map(|entry| {
-            let lost =
-                |reason: &String| (entry.desc.clone(), crate::target::apply::display_name(entry), reason.clone());
+            let lost = |reason: &String| (entry.desc.clone(), display_name(entry), reason.clone());
             entry.losses.iter().map(lost).collect::<Vec<_>>()
         }));
         RestorePreview {

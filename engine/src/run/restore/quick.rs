@@ -15,8 +15,9 @@ use crate::format::contents::DataKind;
 use crate::plan::schedule::{QUICK, Task};
 use crate::run::chunk_source::{Place, WholeChunk};
 use crate::run::timeline::Work;
-use crate::target::apply::{self, Prepared};
+use crate::target::apply;
 use crate::target::copy_in;
+use crate::target::prepared::{Prepared, display_name};
 
 /// Tasks of one kind that a lane was given together.
 pub(super) enum Together {
@@ -50,10 +51,7 @@ impl Together {
             Self::Chunks(_) => ("load".to_owned(), "small tables".to_owned()),
             Self::Entries(ids) => {
                 let first = ids.first().and_then(|id| run.entries.get(*id));
-                (
-                    first.map(|entry| entry.desc.clone()).unwrap_or_default(),
-                    first.map(apply::display_name).unwrap_or_default(),
-                )
+                (first.map(|entry| entry.desc.clone()).unwrap_or_default(), first.map(display_name).unwrap_or_default())
             }
         };
         Work { lane, what, name, chunk: None }

@@ -25,8 +25,8 @@ use crate::run::chunk_source::{ChunkSource, Place};
 use crate::run::fingerprint::Reading;
 use crate::run::options::Surroundings;
 use crate::sql::qualified;
-use crate::target::apply::{Lost, display_name};
 use crate::target::copy_progress::{self, Entered, Kept, LARGE_OBJECTS, LoadedChunk, Written, table_key};
+use crate::target::prepared::{Lost, display_name};
 use crate::target::progress::{self, Done, Found, RunMark};
 
 /// What gets in the way of emptying and loading a table again. Rules do not: COPY leaves them alone.

@@ -16,8 +16,9 @@ use crate::plan::schedule::EntryTask;
 use crate::run::dump::is_lost;
 use crate::run::timeline::Work;
 use crate::sql::qualified;
-use crate::target::apply::{self, Lost, Prepared, WrittenDown};
+use crate::target::apply::{self, WrittenDown};
 use crate::target::invalid_index::{self, InvalidIndex};
+use crate::target::prepared::{Lost, Prepared, display_name};
 use crate::target::progress;
 
 /// Entries in one transaction: enough to hide round trips, few enough for the server's lock table and for a retry.
@@ -192,7 +193,7 @@ impl<'a> Serial<'a> {
 impl Run {
     /// Statements in order, beginning with an entry's, in the timeline: behind the lanes and those that read back.
     fn in_order(&self, first: u32) -> Work {
-        let name = self.entries.get(first).map(apply::display_name).unwrap_or_default();
+        let name = self.entries.get(first).map(display_name).unwrap_or_default();
         Work { lane: 2 * self.options.jobs, what: "statements".to_owned(), name, chunk: None }
     }
 }

@@ -6,7 +6,7 @@ use crate::connect::{self, Lane};
 use crate::ddl::{Entry, EntryKind};
 use crate::error::Result;
 use crate::sql::qualified;
-use crate::target::apply::{self, Lost};
+use crate::target::prepared::{Lost, display_name};
 use crate::target::{facts, progress};
 
 /// Why nothing is loaded.
@@ -42,7 +42,7 @@ fn refused(run: &Run) -> Vec<usize> {
     let makes_a_table =
         |entry: &&Entry| entry.kind == EntryKind::Create && entry.object.is_some() && entry.object == entry.relation;
     let is_lost = |entry: &&Entry| {
-        let name = apply::display_name(entry);
+        let name = display_name(entry);
         losses.iter().any(|lost| lost.class == entry.desc && lost.name == name)
     };
     let objects: Vec<_> = match losses.is_empty() {
