@@ -2,29 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::contents::Writing;
 use super::gather::Done;
 use super::lanes::Hall;
-use super::survey::{self, Surveyed};
+use super::survey;
 use super::{Run, known::Known};
-use crate::catalog::Catalog;
-use crate::ddl::{self, Dialect};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event};
 use crate::format::CURRENT;
-use crate::format::contents::{Contents, Fingerprint, Header, TableChunk, TableData};
-use crate::format::line_limit::TooLarge;
+use crate::format::contents::{Fingerprint, TableChunk, TableData};
 use crate::format::manifest::{GridMemory, Manifest, StoredChunk, StoredContents};
 use crate::ids::{ContentId, TableTag};
-use crate::plan::select::Selection;
 use crate::run::report::{DumpReport, Loss};
-use crate::seal;
 
 /// What a finished attempt commits.
 pub struct Commit<'a> {
     /// The run.
     pub run: &'a Run<'a>,
-    /// What was read and selected.
-    pub surveyed: Surveyed,
+    /// The contents, but for the tables.
+    pub contents: Writing,
+    /// What is not carried, sorted.
+    pub losses: Vec<Loss>,
     /// Plan and results.
     pub hall: &'a Hall,
     /// Superseded journals, remembered grids.
@@ -41,12 +39,11 @@ impl Commit<'_> {
         let done = self.hall.gather.all().ok_or_else(|| Error::new(Kind::Bug, "a chunk of the plan has no result"))?;
         let (chunks, positions) = distinct(&done);
         let tables = self.tables(&done, &positions);
-        let losses = self.losses();
-        let report = self.report(&done, &tables, &chunks, &losses);
+        self.tell_losses();
+        let report = self.report(&done, &tables, &chunks);
         let grids = self.grids();
-        let contents = contents(run, self.hall, (self.surveyed.selected, &self.surveyed.selection), (tables, &losses))?;
-        let capabilities = contents.capabilities(run.writer.recipient().is_some());
-        let stored = store_contents(run, contents).await?;
+        let capabilities = self.contents.capabilities.clone();
+        let stored = self.contents.finish(run, tables).await?;
         check(run, &chunks).await?;
         let manifest = manifest(run, capabilities, chunks, stored, grids);
         run.repository.commit(&manifest, run.writer).await?;
@@ -106,21 +103,13 @@ impl Commit<'_> {
         grids
     }
 
-    fn losses(&self) -> Vec<Loss> {
-        let mut losses: Vec<Loss> = self.surveyed.losses.clone();
-        losses.sort();
-        losses.dedup();
-        for loss in &losses {
-            self.run.around.news.tell(Event::Loss {
-                class: loss.class.clone(),
-                name: loss.name.clone(),
-                reason: loss.reason.clone(),
-            });
+    fn tell_losses(&self) {
+        for Loss { class, name, reason } in self.losses.iter().cloned() {
+            self.run.around.news.tell(Event::Loss { class, name, reason });
         }
-        losses
     }
 
-    fn report(&self, done: &[Done], tables: &[TableData], chunks: &[StoredChunk], losses: &[Loss]) -> DumpReport {
+    fn report(&self, done: &[Done], tables: &[TableData], chunks: &[StoredChunk]) -> DumpReport {
         DumpReport {
             dump: self.run.dump.clone(),
             tables: tables.len() as u64,
@@ -133,28 +122,10 @@ impl Commit<'_> {
             restarts: 0,
             jobs: u32::try_from(self.hall.jobs).unwrap_or(u32::MAX),
             idle_seconds: self.run.timeline.idle_seconds(),
-            losses: losses.to_vec(),
+            losses: self.losses.clone(),
             seconds: 0.0,
         }
     }
-}
-
-fn contents(
-    run: &Run<'_>,
-    hall: &Hall,
-    (catalog, selection): (Catalog, &Selection),
-    (tables, losses): (Vec<TableData>, &[Loss]),
-) -> Result<Contents> {
-    let toc = ddl::write(&catalog, Dialect { target: catalog.server.version });
-    let entries = selection.kept(toc);
-    let header = Header {
-        dump: run.dump.clone(),
-        snapshot: hall.holder.snapshot().to_owned(),
-        encoding: hall.holder.encoding().to_owned(),
-        options: run.options.record.clone(),
-        losses: losses.iter().map(|l| (l.class.clone(), l.name.clone(), l.reason.clone())).collect(),
-    };
-    Ok(Contents { header, catalog, entries, forgotten: Vec::new(), tables })
 }
 
 /// Every content once, and where it stands in the manifest. Two chunks with the same rows share one entry.
@@ -168,19 +139,6 @@ fn distinct(done: &[Done]) -> (Vec<StoredChunk>, HashMap<ContentId, u32>) {
         });
     }
     (chunks, positions)
-}
-
-async fn store_contents(run: &Run<'_>, contents: Contents) -> Result<StoredContents> {
-    let (encryption, level) = (run.encryption.clone(), run.options.level);
-    let unwritable = |error: std::io::Error| match error.get_ref().and_then(|cause| cause.downcast_ref::<TooLarge>()) {
-        Some(too_large) => Error::new(Kind::Usage, "the schema is too large for one dump")
-            .because(*too_large)
-            .hint("Dump it in parts, some schemas at a time (-n)."),
-        None => Error::new(Kind::Bug, "cannot write the contents").because(error),
-    };
-    let write = move |out: &mut dyn std::io::Write| contents.write(out).map_err(unwritable);
-    let sealed = run.pool.run(move || seal::seal_whole(&encryption, level, write)).await??;
-    run.repository.put_contents(&run.dump, sealed.into()).await
 }
 
 /// Every object the manifest will name is there with its length: also those that an earlier run stored.

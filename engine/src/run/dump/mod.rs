@@ -15,6 +15,7 @@
 pub mod budget;
 mod chunk;
 mod commit;
+mod contents;
 mod gather;
 mod journal;
 mod known;
@@ -36,6 +37,7 @@ use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::contents::Writing;
 use self::gather::Gather;
 use self::journal::Journal;
 use self::known::Known;
@@ -185,7 +187,7 @@ impl Run<'_> {
         if let Some(message) = news_of(holder.version()) {
             self.around.news.tell(Event::Warning { message });
         }
-        let mut surveyed =
+        let Surveyed { selected, selection, mut losses, plan } =
             match self.around.unless_stopped(cancelled, Box::pin(self.survey(&holder, &reader, known))).await {
                 Ok(surveyed) => surveyed,
                 Err(error) => {
@@ -194,14 +196,17 @@ impl Run<'_> {
                 }
             };
         drop(reader);
-        let jobs = self.jobs(&holder, surveyed.plan.chunks.len()).await?;
-        let gather = Gather::new(known.stored.clone(), batch.clone(), &surveyed.plan);
-        let hall = Arc::new(self.hall(holder, std::mem::take(&mut surveyed.plan), gather, jobs)?);
+        let jobs = self.jobs(&holder, plan.chunks.len()).await?;
+        let gather = Gather::new(known.stored.clone(), batch.clone(), &plan);
+        losses.sort();
+        losses.dedup();
+        let contents = Writing::begin(self, &holder, (selected, selection), &losses);
+        let hall = Arc::new(self.hall(holder, plan, gather, jobs)?);
         let worked = self.work(&hall).await;
         (known.stored, *batch) = hall.gather.state_for_next();
         worked?;
         self.phase("commit");
-        commit::Commit { run: self, surveyed, hall: &hall, known }.finish().await
+        commit::Commit { run: self, contents, losses, hall: &hall, known }.finish().await
     }
 
     /// True once this run has written something: only then is patience with a dead server more useful than an error.
