@@ -64,13 +64,14 @@ impl Scene<'_> {
         assert_eq!(status.signal(), Some(9), "it ended before its moment came: {last}");
     }
 
-    /// Dumps, killed so often; every time only after more was noted in the journal. The report of the run that ends.
-    fn dump(&self, kills: usize, more: &[&str]) -> Value {
+    /// Dumps, killed so often; every time only after more was noted in the journal, which `while_rows` leaves time for. The report
+    /// of the run that ends.
+    fn dump(&self, kills: usize, more: &[&str], while_rows: &[&str]) -> Value {
         let url = self.source.url();
         let args = [&["dump", "-d", &url, "-j", self.jobs], more].concat();
         for _ in 0..kills {
             let before = self.records();
-            self.kill_at(&args, |_| self.records() > before);
+            self.kill_at(&[&args[..], while_rows].concat(), |_| self.records() > before);
         }
         assert!(self.run(&["list"]).expect(0).out.contains("no dumps yet"));
         let report = self.run(&[&args[..], &["--json"]].concat()).expect(0).result()["report"].clone();
@@ -143,7 +144,7 @@ fn killed_dumps_and_restores_go_on_and_the_result_is_equal() {
     };
     scene.run(&["init", "-r", &recipient]).expect(0);
     // Slow enough that a journal is written long before the end.
-    let dumped = scene.dump(1, &["-Z", "zstd:19", "--chunk-size", "1MiB"]);
+    let dumped = scene.dump(1, &["-Z", "zstd:19", "--chunk-size", "1MiB"], &[]);
     assert_eq!(dumped["rows"].as_u64(), Some(50_100), "{dumped}");
     assert_eq!(scene.records(), 0, "what a committed dump holds needs no journal");
     // Slow enough that the rows are not all there before the test has heard of the first.
@@ -226,7 +227,8 @@ fn five_gigabytes_through_s3_killed_three_times_each_way() {
         identity,
     };
     scene.run(&["init", "-r", &recipient]).expect(0);
-    println!("dump: {}", scene.dump(3, &[]));
+    // Even a fast machine is not done before the third kill.
+    println!("dump: {}", scene.dump(3, &[], &["--rate-limit", "64MiB"]));
     println!("restore: {}", scene.restore(&[]));
     scene.prove(Scope::All);
 }
