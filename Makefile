@@ -37,7 +37,7 @@ install: ## build the release binary and put it under PREFIX
 
 demo: setup-demo ## dump, verify, restore and prove equal on a throwaway PostgreSQL
 	@cargo build --release -p pgfreight
-	@fixtures/demo.sh target/release/pgfreight
+	@fixtures/demo.sh $(TARGET)/release/pgfreight
 
 bench: setup ## whole dumps and restores side by side with pg_dump and pg_restore
 	@benches/run.sh
