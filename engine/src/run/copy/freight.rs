@@ -38,8 +38,9 @@ pub(super) fn cargo(chosen: Chosen<'_>, origin: String, options: &DumpOptions) -
         options: Vec::new(),
         losses: losses.iter().map(|loss| (loss.class.clone(), loss.name.clone(), loss.reason.clone())).collect(),
     };
-    let contents =
+    let mut contents =
         Contents { header, entries: selection.kept(toc), forgotten: Vec::new(), tables: tables(plan), catalog };
+    contents.forget_entries();
     Ok(Cargo {
         contents: Arc::new(contents),
         mark: origin,
