@@ -38,7 +38,7 @@ pub mod publication;
 mod relation;
 pub mod rule;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod schema;
 pub mod script;
 pub mod sequence;

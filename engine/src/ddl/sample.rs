@@ -1,8 +1,9 @@
-//! Small models for this room's tests.
+//! Small models for tests of this room and of those above.
 
 use std::collections::HashSet;
 
 use super::draft::{Context, Draft};
+use super::{Entry, EntryKind, Section};
 use crate::catalog::constraint::{Constraint, ConstraintRule};
 use crate::catalog::features::Features;
 use crate::catalog::table::{Column, ColumnDefault, Generated, NotNull, Table, TableKind};
@@ -11,6 +12,30 @@ use crate::ids::{Oid, ServerVersion};
 
 pub(super) fn id(class: Class, oid: u32) -> ObjectId {
     ObjectId { class, oid: Oid(oid) }
+}
+
+/// An entry without a name, a statement or anything it needs.
+pub(crate) fn entry(id: u32, kind: EntryKind, desc: &str, section: Section) -> Entry {
+    Entry {
+        id,
+        kind,
+        desc: desc.to_owned(),
+        section,
+        schema: None,
+        name: String::new(),
+        owner: None,
+        object: None,
+        relation: None,
+        create: vec![],
+        set_owner: None,
+        drop: None,
+        depends: vec![],
+        locks: vec![],
+        tablespace: None,
+        access_method: None,
+        secret: false,
+        losses: vec![],
+    }
 }
 
 /// An object in schema `s`, owned by `o`.

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::catalog::Class;
     use crate::ddl::Section;
-    use crate::ddl::sample::{column, constraint, id, on_table, table, table_object};
+    use crate::ddl::sample::{self, column, constraint, id, on_table, table, table_object};
 
     fn key() -> Key {
         Key {
@@ -149,24 +149,12 @@ mod tests {
         };
         let object = on_table(Class::Constraint, 10, "C c", Body::Constraint(body));
         let entry = Entry {
-            id: 5,
-            kind: EntryKind::Create,
-            desc: "CONSTRAINT".into(),
-            section: Section::PostData,
             schema: Some("s".into()),
             name: "t C c".into(),
-            owner: None,
             object: Some(object.id),
             relation: object.parent,
             create: vec!["WHOLE".into(), "MARK".into()],
-            set_owner: None,
-            drop: None,
-            depends: vec![],
-            locks: vec![],
-            tablespace: None,
-            access_method: None,
-            secret: false,
-            losses: vec![],
+            ..sample::entry(5, EntryKind::Create, "CONSTRAINT", Section::PostData)
         };
         let objects = [object, made(1, "t", kinds[0]), made(2, "r", kinds[1])];
         of(&entry, |id| objects.iter().find(|object| object.id == id))

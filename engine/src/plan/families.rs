@@ -72,30 +72,15 @@ impl Parts {
 mod tests {
     use super::*;
     use crate::catalog::Class;
-    use crate::ddl::Section;
+    use crate::ddl::{Section, sample};
     use crate::ids::Oid;
 
     fn entry(id: u32, desc: &str, (object, relation): (u32, Option<u32>)) -> Entry {
         let named = |oid| ObjectId { class: Class::Relation, oid: Oid(oid) };
         Entry {
-            id,
-            kind: EntryKind::Create,
-            desc: desc.into(),
-            section: Section::PreData,
-            schema: None,
-            name: String::new(),
-            owner: None,
             object: Some(named(object)),
             relation: relation.map(named),
-            create: vec![],
-            set_owner: None,
-            drop: None,
-            depends: vec![],
-            locks: vec![],
-            tablespace: None,
-            access_method: None,
-            secret: false,
-            losses: vec![],
+            ..sample::entry(id, EntryKind::Create, desc, Section::PreData)
         }
     }
 

@@ -55,9 +55,7 @@ impl SnapshotLane {
         let mut begin = settings::reading(lane.version(), options.row_security);
         // A chunk's plan must not depend on statistics: a TID range scan or a sequential one, nothing else.
         begin.push_str("; SET max_parallel_workers_per_gather = 0; SET enable_seqscan = on; SET jit = off");
-        if lane.shared_cores().is_some_and(|cores| lanes >= cores) {
-            begin.push_str(settings::on_busy_cores(lane.version()));
-        }
+        begin.push_str(settings::on_busy_cores(&lane, lanes));
         // One text, one round trip. No query may come before the snapshot.
         begin.push_str("; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         if let Some(snapshot) = snapshot {

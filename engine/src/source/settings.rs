@@ -6,6 +6,7 @@
 //! Manual: "Client Connection Defaults".
 
 use crate::catalog::features::{Feature, Features};
+use crate::connect::Lane;
 use crate::ids::ServerVersion;
 
 /// Settings that decide how rows and expressions are written; loads use the same ones to read them back.
@@ -28,11 +29,15 @@ pub const UNCONVERTED: &str = "SELECT pg_catalog.set_config('client_encoding', '
 /// For questions about the catalogs: they are many and small, and starting helpers costs the server more than they save.
 pub const ALONE: &str = "SET max_parallel_workers_per_gather = 0; SET jit = off";
 
-/// What a session sets besides where its fellows keep every core of the server busy. Reads handed to the server's I/O workers
+/// What a session that is one of so many sets besides, where they keep every core of the server busy. Reads handed to the server's I/O workers
 /// hide the time of a disk and cost the processor more than reads of one's own; with no core idle there is nothing to gain, and
 /// files read in order are read ahead by the kernel. Manual: "Asynchronous Behavior".
-pub fn on_busy_cores(version: ServerVersion) -> &'static str {
-    Features::of(version).either(Feature::IoWorkers, "; SET effective_io_concurrency = 0", "")
+pub fn on_busy_cores(lane: &Lane, lanes: usize) -> &'static str {
+    let busy = lane.shared_cores().is_some_and(|cores| lanes >= cores);
+    match busy && Features::of(lane.version()).has(Feature::IoWorkers) {
+        true => "; SET effective_io_concurrency = 0",
+        false => "",
+    }
 }
 
 /// Timeouts with the first major that has them.

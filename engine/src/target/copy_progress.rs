@@ -289,28 +289,14 @@ pub fn superseded(error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ddl::{EntryKind, Section};
+    use crate::ddl::{EntryKind, Section, sample};
 
     fn entry(id: u32, create: &str) -> Entry {
         Entry {
-            id,
-            kind: EntryKind::Create,
-            desc: "TABLE".into(),
-            section: Section::PreData,
             schema: Some("s".into()),
             name: "t".into(),
-            owner: None,
-            object: None,
-            relation: None,
             create: vec![create.into()],
-            set_owner: None,
-            drop: None,
-            depends: vec![],
-            locks: vec![],
-            tablespace: None,
-            access_method: None,
-            secret: false,
-            losses: vec![],
+            ..sample::entry(id, EntryKind::Create, "TABLE", Section::PreData)
         }
     }
 

@@ -301,28 +301,16 @@ pub(super) fn push(sql: &mut String, statement: &str) {
 mod tests {
     use super::super::apply::{WrittenDown, transaction};
     use super::*;
-    use crate::ddl::Section;
+    use crate::ddl::{Section, sample};
 
     fn entry() -> Entry {
         Entry {
-            id: 5,
-            kind: EntryKind::Create,
-            desc: "TABLE".into(),
-            section: Section::PreData,
             schema: Some("s".into()),
             name: "t".into(),
             owner: Some("alice".into()),
-            object: None,
-            relation: None,
             create: vec!["CREATE TABLE s.t ()".into()],
             set_owner: Some("ALTER TABLE s.t OWNER TO alice".into()),
-            drop: None,
-            depends: vec![],
-            locks: vec![],
-            tablespace: None,
-            access_method: None,
-            secret: false,
-            losses: vec![],
+            ..sample::entry(5, EntryKind::Create, "TABLE", Section::PreData)
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::catalog::{Class, Object};
-use crate::ddl::LockKind;
+use crate::ddl::{LockKind, sample};
 use crate::format::CopyFormat;
 use crate::format::contents::{Fingerprint, TableChunk};
 use crate::ids::{Digest, Oid};
@@ -15,24 +15,10 @@ fn relation(oid: u32) -> ObjectId {
 
 fn entry(id: u32, kind: EntryKind, desc: &str, section: Section) -> Entry {
     Entry {
-        id,
-        kind,
-        desc: desc.into(),
-        section,
         schema: Some("public".into()),
         name: format!("e{id}"),
-        owner: None,
-        object: None,
-        relation: None,
         create: vec!["select 1".into()],
-        set_owner: None,
-        drop: None,
-        depends: vec![],
-        locks: vec![],
-        tablespace: None,
-        access_method: None,
-        secret: false,
-        losses: vec![],
+        ..sample::entry(id, kind, desc, section)
     }
 }
 

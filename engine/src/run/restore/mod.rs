@@ -371,9 +371,7 @@ impl Run {
 async fn open_lane(target: &ConnectOptions, writing: &Writing) -> Result<Lane> {
     let mut lane = connect::lane(target, Role::Target).await?;
     let mut sql = settings::writing(lane.version(), writing);
-    if lane.shared_cores().is_some_and(|cores| writing.lanes >= cores) {
-        sql.push_str(on_busy_cores(lane.version()));
-    }
+    sql.push_str(on_busy_cores(&lane, writing.lanes));
     lane.execute(&sql).await.map_err(|error| {
         let refused = connect::sqlstate(&error) == Some("42501") && writing.triggers_off;
         let error = error.context("preparing a session on the target");

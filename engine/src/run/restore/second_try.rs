@@ -41,7 +41,7 @@ impl PutOff {
 
     /// Those chunks are loaded.
     pub(super) fn loaded(&mut self, load: usize) {
-        self.tasks.retain(|task| !matches!(task, Task::Chunk { load: of, .. } if *of == load));
+        self.tasks.retain(|task| !is_chunk_of(task, load));
         self.referring.remove(&load);
     }
 }
@@ -85,9 +85,12 @@ impl SecondTry {
 
     /// Whether a chunk of a load waits: what was refused once is not tried with every chunk of a big table.
     pub(super) fn has_chunk_of(&self, load: usize) -> bool {
-        let of_load = |task: &Task| matches!(task, Task::Chunk { load: other, .. } if *other == load);
-        locked(&self.0).put_off.tasks.iter().any(of_load)
+        locked(&self.0).put_off.tasks.iter().any(|task| is_chunk_of(task, load))
     }
+}
+
+fn is_chunk_of(task: &Task, load: usize) -> bool {
+    matches!(task, Task::Chunk { load: of, .. } if *of == load)
 }
 
 #[cfg(test)]
