@@ -1,6 +1,7 @@
 //! The pure parts on one core: what a lane's CPU time goes into. Throughput counts plaintext bytes.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -10,6 +11,7 @@ use pgfreight_engine::format::manifest::GridMemory;
 use pgfreight_engine::limits::{BATCH, CHUNK_TARGET};
 use pgfreight_engine::plan::grid::{TableSize, choose};
 use pgfreight_engine::plan::split::split;
+use pgfreight_engine::recode::{Field, Recoder};
 use pgfreight_engine::seal::{Decryption, Encryption, Opener, Progress, RowHasher, SealSpec, Sealer};
 
 fn files() -> [(&'static str, CopyFormat, Vec<u8>); 2] {
@@ -83,6 +85,27 @@ fn open(sealed: Bytes, mut opener: Opener) -> u64 {
     opener.finish().unwrap().rows
 }
 
+/// What a load in binary costs the client where text is stored.
+fn recoding(c: &mut Criterion) {
+    let file = rows::text();
+    let fields: Arc<[Field]> =
+        Arc::new([Field::Int8, Field::Int4, Field::Numeric, Field::Date, Field::Text, Field::Text]);
+    let mut out = Vec::with_capacity(2 * BATCH);
+    let mut group = c.benchmark_group("recode");
+    group.throughput(Throughput::Bytes(file.len() as u64));
+    group.bench_function("text", |b| {
+        b.iter(|| {
+            let mut recoder = Recoder::new(Arc::clone(&fields));
+            for part in file.chunks(BATCH) {
+                out.clear();
+                recoder.push(part, &mut out).unwrap();
+            }
+            recoder.end(&mut out).unwrap();
+        });
+    });
+    group.finish();
+}
+
 fn splitting(c: &mut Criterion) {
     c.bench_function("split/1 TiB table", |b| {
         let size = TableSize { blocks: 1 << 27, bytes: 1 << 40 };
@@ -92,5 +115,5 @@ fn splitting(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, row_hashing, sealing, opening, splitting);
+criterion_group!(benches, row_hashing, sealing, opening, recoding, splitting);
 criterion_main!(benches);

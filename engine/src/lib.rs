@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0 | [`ids`] [`limits`] [`error`] [`event`] |
 //! | 1 | [`sql`] [`catalog`] [`format`] |
-//! | 2 | [`ddl`] [`plan`] [`seal`] [`journal`] [`keys`] |
+//! | 2 | [`ddl`] [`plan`] [`recode`] [`seal`] [`journal`] [`keys`] |
 //! | 3 | [`connect`] [`source`] [`introspect`] [`target`] [`store`] |
 //! | 4 | [`run`] |
 //!
@@ -26,6 +26,7 @@ pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod plan;
+pub mod recode;
 pub mod run;
 pub mod seal;
 pub mod source;

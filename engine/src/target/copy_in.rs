@@ -4,6 +4,7 @@
 //! same transaction.
 
 use super::progress;
+use crate::format::CopyFormat;
 use crate::format::contents::{DataKind, TableData};
 use crate::source::copy_out;
 use crate::sql;
@@ -12,8 +13,13 @@ use crate::sql;
 pub(super) const NO_ENCODING: &str = "SQL_ASCII";
 
 /// Opens the transaction of a table's chunks, writes them down in it and begins the COPY that takes them all: one text, one
-/// round trip.
-pub fn begin(table: &TableData, places: &[(usize, usize)], attempt: Option<u64>, encoding: &str) -> String {
+/// round trip. The rows come in the format and the encoding given, whatever the table's are.
+pub fn begin(
+    table: &TableData,
+    places: &[(usize, usize)],
+    attempt: Option<u64>,
+    (format, encoding): (CopyFormat, &str),
+) -> String {
     let mut sql = begin_written_down(places, attempt, encoding);
     if table.kind == DataKind::LargeObjects {
         sql.push_str(
@@ -21,7 +27,7 @@ pub fn begin(table: &TableData, places: &[(usize, usize)], attempt: Option<u64>,
              bytes pg_catalog.bytea) ON COMMIT DROP",
         );
     }
-    sql + "; " + &copy(table, encoding)
+    sql + "; " + &copy(table, format, encoding)
 }
 
 /// The same for chunks of several tables, none of them of large objects: the COPYs follow one another in their order.
@@ -30,7 +36,7 @@ pub fn begin_all(chunks: &[(&TableData, (usize, usize))], attempt: Option<u64>, 
     let mut sql = begin_written_down(&places, attempt, encoding);
     for (table, _) in chunks {
         sql.push_str("; ");
-        sql.push_str(&copy(table, encoding));
+        sql.push_str(&copy(table, table.format, encoding));
     }
     sql
 }
@@ -45,8 +51,8 @@ fn begin_written_down(places: &[(usize, usize)], attempt: Option<u64>, encoding:
 }
 
 /// The COPY itself; columns are always named.
-fn copy(table: &TableData, encoding: &str) -> String {
-    let options = copy_out::options(table.format, encoding);
+fn copy(table: &TableData, format: CopyFormat, encoding: &str) -> String {
+    let options = copy_out::options(format, encoding);
     if table.kind == DataKind::LargeObjects {
         return format!("COPY pg_temp._pgfreight_pages (loid, page, bytes) FROM STDIN{options}");
     }

@@ -4,6 +4,7 @@
 //! target is the only truth about how far a restore has come. Whoever starts the same restore again reads it and goes on.
 
 pub mod apply;
+pub mod column_types;
 pub mod copy_in;
 pub mod copy_progress;
 pub mod facts;

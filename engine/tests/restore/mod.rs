@@ -6,6 +6,7 @@ mod globals;
 mod many;
 mod needs;
 mod options;
+mod recoded;
 mod resume;
 mod two_steps;
 

@@ -13,6 +13,7 @@ use super::second_try::PutOff;
 use super::{Run, load};
 use crate::connect::{CopyIn, Lane};
 use crate::error::{Error, Kind, Result};
+use crate::event::Counters;
 use crate::format::joined::Joined;
 use crate::run::chunk_source::{Place, ReadChunk};
 use crate::target::copy_in;
@@ -59,7 +60,8 @@ async fn table(run: &Run, number: usize, chunks: &[usize]) -> Result<bool> {
 /// Begin, write down, copy, commit. Gives what was read.
 async fn transaction(run: &Run, lane: &mut Lane, places: &[Place]) -> Result<Vec<ReadChunk>> {
     let data = &run.cargo.contents.tables[places[0].0];
-    let begin = copy_in::begin(data, places, run.rules.attempt, &run.cargo.contents.header.encoding);
+    let encoding = &run.cargo.contents.header.encoding;
+    let begin = copy_in::begin(data, places, run.rules.attempt, (data.format, encoding));
     let mut copy = lane.copy_in(&begin).await?;
     let mut joined = Joined::file(data.format);
     let mut all = Vec::with_capacity(places.len());
@@ -89,7 +91,9 @@ async fn chunk(run: &Run, copy: &mut CopyIn<'_>, joined: &mut Joined, place: Pla
     let (sender, mut blocks) = mpsc::channel::<Bytes>(load::QUEUE);
     let reading = AbortOnDropHandle::new(tokio::spawn(run.chunks.read(place, sender)));
     while let Some(block) = load::next_block(run, &mut blocks).await? {
+        let raw = block.len();
         load::send_block(run, copy, &joined.push(Vec::from(block))).await?;
+        Counters::add(&run.around.news.counters.raw_bytes, raw as u64);
     }
     let read = load::read_to_its_end(reading).await?;
     joined.chunk_ends().map_err(|missing| Error::new(Kind::Verification, missing.to_string()))?;

@@ -103,7 +103,7 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
         }
     }
     if let Some(connection) = connection {
-        connection.close().await;
+        shared.run.spare(connection);
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ async fn opened<'a>(run: &Run, connection: &'a mut Option<Lane>) -> Result<&'a m
     }
     match connection {
         Some(lane) => Ok(lane),
-        none => Ok(none.insert(run.open_lane().await?)),
+        none => Ok(none.insert(run.lane().await?)),
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::feed::{self, Feed};
 use super::{Run, cancelled, locked};
 use crate::connect::{self, CopyIn, Lane};
 use crate::error::{Error, Kind, Result};
@@ -65,7 +66,7 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
     if chunk == 0 {
         tell_started(run, load);
     }
-    match transaction(run, lane, planned.table, chunk).await {
+    match transactions(run, lane, load, chunk).await {
         Ok(read) => {
             run.note((planned.table, chunk), read.reading).await?;
             tell_done(run, (load, chunk), read);
@@ -79,22 +80,43 @@ pub(super) async fn chunk(run: &Run, lane: &mut Lane, load: usize, chunk: usize)
     }
 }
 
+/// One transaction, or a second one that sends the chunk as it is stored.
+async fn transactions(run: &Run, lane: &mut Lane, load: usize, chunk: usize) -> Result<ReadChunk> {
+    let place = (run.plan.loads[load].table, chunk);
+    let feed = run.feed(lane, load).await?;
+    let is_recoded = matches!(feed, Feed::Recoded(_));
+    match transaction(run, lane, place, feed).await {
+        Err(error) if is_recoded && feed::is_worth_text(&error, lane) => {
+            lane.execute("ROLLBACK").await?;
+            transaction(run, lane, place, run.feed_as_stored(load)).await
+        }
+        outcome => outcome,
+    }
+}
+
 /// Begin, write down, copy, commit. Gives what was read.
-async fn transaction(run: &Run, lane: &mut Lane, table: usize, chunk: usize) -> Result<ReadChunk> {
+async fn transaction(run: &Run, lane: &mut Lane, (table, chunk): Place, feed: Feed) -> Result<ReadChunk> {
     let data = &run.cargo.contents.tables[table];
     let encoding = &run.cargo.contents.header.encoding;
     let (sender, mut blocks) = mpsc::channel(QUEUE);
     let reading = AbortOnDropHandle::new(tokio::spawn(run.chunks.read((table, chunk), sender)));
-    let mut copy = lane.copy_in(&copy_in::begin(data, &[(table, chunk)], run.rules.attempt, encoding)).await?;
-    if let Err(stopped) = send(run, &mut copy, &mut blocks).await {
-        if stopped.kind() == Kind::Cancelled {
-            copy.abort("the restore was stopped").await?;
+    let begin = copy_in::begin(data, &[(table, chunk)], run.rules.attempt, (feed.format(), encoding));
+    let mut copy = lane.copy_in(&begin).await?;
+    let last = match send(run, &mut copy, &mut blocks, feed).await {
+        Ok(feed) => feed,
+        Err(stopped) => {
+            if stopped.kind() == Kind::Cancelled || feed::is_unsuitable(&stopped) {
+                copy.abort("the restore does not go on with this copy").await?;
+            }
+            return Err(stopped);
         }
-        return Err(stopped);
-    }
+    };
     // The channel has ended: either everything was sent, or the reader failed and says why.
-    let read = match read_to_its_end(reading).await {
-        Ok(read) => read,
+    let read = match read_to_its_end(reading).await.and_then(|read| Ok((read, last.end()?))) {
+        Ok((read, end)) => {
+            copy.send(&end).await?;
+            read
+        }
         Err(error) => {
             copy.abort(NOT_READ).await?;
             return Err(error);
@@ -137,11 +159,16 @@ async fn committed_before(run: &Run, lane: &mut Lane, place: Place) -> Result<()
     }
 }
 
-async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Bytes>) -> Result<()> {
+/// Sends what comes; gives what is to end it.
+async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Bytes>, mut feed: Feed) -> Result<Feed> {
     while let Some(block) = next_block(run, blocks).await? {
-        send_block(run, copy, &block).await?;
+        let raw = block.len();
+        let (next, bytes) = feed.turn(block, &run.pool).await?;
+        feed = next;
+        send_block(run, copy, &bytes).await?;
+        Counters::add(&run.around.news.counters.raw_bytes, raw as u64);
     }
-    Ok(())
+    Ok(feed)
 }
 
 /// The next block of a chunk that is being read, until it ends or the restore is stopped.
@@ -159,7 +186,6 @@ pub(super) async fn send_block(run: &Run, copy: &mut CopyIn<'_>, block: &[u8]) -
         copy.send(step).await?;
         run.pace.pay(step.len()).await;
     }
-    Counters::add(&run.around.news.counters.raw_bytes, block.len() as u64);
     Ok(())
 }
 

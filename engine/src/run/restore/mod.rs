@@ -21,6 +21,7 @@ mod chosen;
 mod database;
 mod entries;
 mod entry;
+mod feed;
 mod globals;
 mod in_one_copy;
 mod independent;
@@ -78,7 +79,7 @@ struct Run {
     target: ConnectOptions,
     options: RestoreOptions,
     around: Surroundings,
-    /// Hashes rows that are read back.
+    /// Hashes rows that are read back, and turns text into binary.
     pool: CpuPool,
     pace: Pace,
     timeline: Timeline,
@@ -99,6 +100,10 @@ struct Run {
     read_back: read_back::ReadBack,
     /// What was refused while tables were loaded.
     second_try: second_try::SecondTry,
+    /// Connections between two stages.
+    spare: Mutex<Vec<Lane>>,
+    /// How rows are sent.
+    feeds: feed::Feeds,
     /// Entries of which the first of two steps was run, and the milliseconds it took.
     begun: Mutex<BTreeMap<u32, u64>>,
     /// Chunks that are still to be loaded.
@@ -214,6 +219,7 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             _ => serial.entries(&run.unfinished(tasks)).await?,
         }
     }
+    run.close_spare().await;
     serial.last(run.plan.stage(Stage::Last)).await?;
     match problems.is_empty() {
         true => Ok(()),
@@ -267,6 +273,30 @@ impl Run {
     /// A fresh connection to the target, set up for writing.
     async fn open_lane(&self) -> Result<Lane> {
         open_lane(&self.target, &self.writing).await
+    }
+
+    /// A connection that an earlier stage left, or a fresh one: what a server's process has mapped and looked up stays of use.
+    async fn lane(&self) -> Result<Lane> {
+        let spare = locked(&self.spare).pop();
+        match spare {
+            Some(lane) => Ok(lane),
+            None => self.open_lane().await,
+        }
+    }
+
+    /// Leaves a connection to the next stage.
+    fn spare(&self, lane: Lane) {
+        if lane.is_usable() {
+            locked(&self.spare).push(lane);
+        }
+    }
+
+    /// No stage with lanes follows.
+    async fn close_spare(&self) {
+        let spare = std::mem::take(&mut *locked(&self.spare));
+        for lane in spare {
+            lane.close().await;
+        }
     }
 
     /// What a table's rows come to.

@@ -10,6 +10,7 @@ use super::budget;
 use super::cargo::Cargo;
 use super::chosen;
 use super::entries::Entries;
+use super::feed::Feeds;
 use super::globals::Made;
 use super::read_back::ReadBack;
 use super::renew::Renewal;
@@ -394,6 +395,8 @@ impl Prepared {
             occupied: self.occupied,
             read_back: ReadBack::default(),
             second_try: SecondTry::default(),
+            spare: Mutex::default(),
+            feeds: Feeds::default(),
             begun: Mutex::new(done.begun.iter().map(|id| (*id, 0)).collect()),
             unread: AtomicU64::new(0),
             applied: AtomicU64::new(0),
