@@ -11,7 +11,7 @@
 //! | [`Stage::Keys`] | foreign keys | lanes |
 //! | [`Stage::Rest`] | rules, triggers, policies, statistics, publications, then all privileges | in order |
 //! | [`Stage::Refresh`] | materialized views, by dependencies | lanes |
-//! | [`Stage::Statistics`] | the planner's statistics, or `ANALYZE` | in order, or lanes |
+//! | [`Stage::Statistics`] | the planner's statistics, or `ANALYZE` | beside the check and the refreshes |
 //! | [`Stage::Last`] | event triggers (which would fire for us) and database settings (which would bind us) | in order |
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -61,11 +61,6 @@ impl Stage {
         Self::Statistics,
         Self::Last,
     ];
-
-    /// Whether its entries are spread over lanes.
-    pub const fn is_parallel(self) -> bool {
-        matches!(self, Self::Build | Self::Keys | Self::Refresh)
-    }
 
     /// Name for people.
     pub const fn name(self) -> &'static str {

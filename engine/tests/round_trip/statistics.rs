@@ -75,3 +75,23 @@ async fn statistics_stay_away_on_either_sides_wish() {
         refused.no_statistics = false;
     }
 }
+
+/// A refresh is planned like any query: what is known of the tables must be there before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_known_before_views_are_refreshed() {
+    let place = Place::encrypted().await;
+    let (source, target) = (Cluster::shared(18).database("stats_from"), Cluster::shared(18).database("stats_to"));
+    source.execute(TABLES);
+    source.execute(
+        "CREATE MATERIALIZED VIEW known AS SELECT (SELECT count(*) FROM pg_stats WHERE tablename = 'it''s') AS columns,
+            (SELECT reltuples FROM pg_class WHERE oid = '\"it''s\"'::regclass) AS rows",
+    );
+    assert_eq!(source.value("SELECT columns || ' of ' || rows FROM known"), "5 of 2000");
+    for jobs in [1, 3] {
+        let report = place.dump(&source.url(), &small_chunks()).await.expect("the dump succeeds");
+        let options = RestoreOptions { jobs, clean: jobs > 1, ..RestoreOptions::default() };
+        let outcome = place.restore(&report.dump, &target.url(), &options).await.expect("the restore succeeds");
+        assert_eq!(outcome.losses, Vec::new());
+        assert_eq!(target.value("SELECT columns || ' of ' || rows FROM known"), "5 of 2000", "{jobs} lanes");
+    }
+}

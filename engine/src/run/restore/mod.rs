@@ -36,6 +36,7 @@ mod second_try;
 mod serial;
 mod standing;
 mod stored;
+mod tail;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,7 +51,6 @@ use super::options::{RestoreOptions, Surroundings};
 use super::pace::Pace;
 use super::report::{Loss, RestoreReport};
 use super::timeline::Timeline;
-use crate::catalog::features::{Feature, Features};
 use crate::connect::{self, ConnectOptions, Lane, Role};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -205,12 +205,9 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             // The last stage would get in the way of the check and of the end.
             Stage::Last => {}
             Stage::Build => build(run, tasks).await?,
-            // Quick where the server takes what was carried, work where it must look for itself.
-            Stage::Statistics if !Features::of(run.facts.version).has(Feature::StatisticsImport) => {
-                lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?;
-            }
-            Stage::Keys => problems = keys(run, tasks).await?,
-            _ if stage.is_parallel() => lanes::run(run, Schedule::new(&[], &run.unfinished(tasks))).await?,
+            Stage::Keys => problems = keys(run, tasks, &mut serial).await?,
+            Stage::Refresh => tail::refresh(run).await?,
+            Stage::Statistics => tail::statistics(run, &mut serial).await?,
             Stage::Before => {
                 serial.before(&run.unfinished(tasks)).await?;
                 members::name_missing(run, serial.lane().await?).await?;
@@ -255,15 +252,20 @@ async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
 ///
 /// Where the lanes are enough for every core of the server, only lanes without a key to add read: the keys of one table follow one
 /// another, and more readers would only take the processor from that chain. The same lanes read what is left behind the keys,
-/// and only small tables remain for readers of their own. Otherwise as many lanes again read beside them.
-async fn keys(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<Vec<String>> {
+/// and only small tables remain for readers of their own. Otherwise as many lanes again read beside them. Behind the keys the planner's
+/// statistics are handed over, while the rest is read.
+async fn keys(run: &Arc<Run>, tasks: &[EntryTask], serial: &mut serial::Serial<'_>) -> Result<Vec<String>> {
     let tasks = run.unfinished(tasks);
     if run.fills_server() {
         let loaded = run.plan.load_tasks(|_, _| true);
         lanes::run(run, Schedule::new(&loaded, &tasks).with_readers_passing()).await?;
-        return check::fingerprints(run).await;
+        let (told, problems) = tokio::join!(tail::hand_over(run, serial), check::fingerprints(run));
+        return told.and(problems);
     }
-    let adding = lanes::run(run, Schedule::new(&[], &tasks));
+    let adding = async {
+        lanes::run(run, Schedule::new(&[], &tasks)).await?;
+        tail::hand_over(run, serial).await
+    };
     // Both are waited for: a lane that is dropped would leave its statement running on the server.
     let (added, problems) = tokio::join!(adding, check::fingerprints(run));
     added.and(problems)
