@@ -205,7 +205,7 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             // The last stage would get in the way of the check and of the end.
             Stage::Last => {}
             Stage::Build => build(run, tasks).await?,
-            Stage::Keys => problems = keys(run, tasks, &mut serial).await?,
+            Stage::Keys => problems = keys(run, tasks).await?,
             Stage::Refresh => tail::refresh(run).await?,
             Stage::Statistics => tail::statistics(run, &mut serial).await?,
             Stage::Before => {
@@ -254,17 +254,17 @@ async fn build(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<()> {
 /// another, and more readers would only take the processor from that chain. The same lanes read what is left behind the keys,
 /// and only small tables remain for readers of their own. Otherwise as many lanes again read beside them. Behind the keys the planner's
 /// statistics are handed over, while the rest is read.
-async fn keys(run: &Arc<Run>, tasks: &[EntryTask], serial: &mut serial::Serial<'_>) -> Result<Vec<String>> {
+async fn keys(run: &Arc<Run>, tasks: &[EntryTask]) -> Result<Vec<String>> {
     let tasks = run.unfinished(tasks);
     if run.fills_server() {
         let loaded = run.plan.load_tasks(|_, _| true);
         lanes::run(run, Schedule::new(&loaded, &tasks).with_readers_passing()).await?;
-        let (told, problems) = tokio::join!(tail::hand_over(run, serial), check::fingerprints(run));
+        let (told, problems) = tokio::join!(tail::hand_over(run), check::fingerprints(run));
         return told.and(problems);
     }
     let adding = async {
         lanes::run(run, Schedule::new(&[], &tasks)).await?;
-        tail::hand_over(run, serial).await
+        tail::hand_over(run).await
     };
     // Both are waited for: a lane that is dropped would leave its statement running on the server.
     let (added, problems) = tokio::join!(adding, check::fingerprints(run));

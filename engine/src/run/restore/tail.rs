@@ -1,7 +1,7 @@
 //! The planner's statistics, and refreshes: what is left when rows, indexes and keys are there.
 //!
-//! Statistics come before the refreshes they help to plan, and cost no time of their own: where a server takes them as they are,
-//! one connection hands them over while lanes still read rows back, which their locks do not mind (`ShareUpdateExclusive` beside
+//! Statistics come before the refreshes they help to plan, and cost little time of their own: where a server takes them as they are,
+//! they are handed over while the rest of the rows is read back, which their locks do not mind (`ShareUpdateExclusive` beside
 //! `AccessShare`; manual: "Explicit Locking"). Where tables must be analyzed instead, that needs the objects of extended statistics,
 //! which are made behind the keys: lanes then analyze and refresh side by side.
 
@@ -12,6 +12,7 @@ use super::serial::Serial;
 use super::{Run, lanes};
 use crate::catalog::ObjectId;
 use crate::catalog::features::{Feature, Features};
+use crate::ddl::LockKind;
 use crate::error::Result;
 use crate::plan::restore_plan::Stage;
 use crate::plan::schedule::{EntryTask, Schedule};
@@ -46,11 +47,18 @@ impl Run {
 }
 
 /// Hands statistics over, where the target takes them, as far as their relations are what they will be.
-pub(super) async fn hand_over(run: &Run, serial: &mut Serial<'_>) -> Result<()> {
-    match run.takes_statistics() {
-        true => serial.entries(&run.early_and_late_statistics().0).await,
-        false => Ok(()),
+pub(super) async fn hand_over(run: &Arc<Run>) -> Result<()> {
+    if !run.takes_statistics() {
+        return Ok(());
     }
+    let mut tasks = run.early_and_late_statistics().0;
+    for task in &mut tasks {
+        let relation = run.entries.get(task.id).and_then(|entry| entry.relation);
+        // An index's are written under its table's lock: side by side, lanes could come to wait for each other.
+        task.locks = relation.into_iter().map(|relation| (relation, LockKind::Exclusive)).collect();
+        task.quick = true;
+    }
+    lanes::run(run, Schedule::new(&[], &tasks)).await
 }
 
 /// Refreshes, and analyzes where that is how a server learns.
