@@ -1,6 +1,6 @@
 //! Rows that look like TPC-H's lineitem: a few numbers, dates, short words. The same ones every time.
 
-use pgfreight_engine::seal::fingerprint::{BINARY_HEADER, BINARY_TRAILER};
+use pgfreight_engine::format::{BINARY_HEADER, BINARY_TRAILER};
 
 /// Bytes of a file, at least.
 const SIZE: usize = 8 << 20;

@@ -1,13 +1,7 @@
 //! Chunks one behind the other as one COPY: binary ones without the headers and trailers between them (manual: "COPY",
 //! "Binary Format").
 
-use super::CopyFormat;
-
-/// Signature, flags, length of the header extension.
-const HEADER: usize = 19;
-
-/// A field count of -1 ends a binary file.
-const TRAILER: [u8; 2] = [0xff, 0xff];
+use super::{BINARY_HEADER, BINARY_TRAILER, CopyFormat};
 
 /// A binary chunk that does not end with its trailer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,7 +46,7 @@ impl Joined {
             return Vec::new();
         };
         self.begun = true;
-        self.held = bytes.split_off(bytes.len().saturating_sub(TRAILER.len()).max(header));
+        self.held = bytes.split_off(bytes.len().saturating_sub(BINARY_TRAILER.len()).max(header));
         if header > 0 && !std::mem::take(&mut self.keeps_header) {
             bytes.drain(..header);
         }
@@ -65,7 +59,7 @@ impl Joined {
     /// Its trailer is missing.
     pub fn chunk_ends(&mut self) -> Result<(), NoTrailer> {
         self.begun = false;
-        let sound = self.format == CopyFormat::Text || self.held == TRAILER;
+        let sound = self.format == CopyFormat::Text || self.held == BINARY_TRAILER;
         self.held.clear();
         if sound { Ok(()) } else { Err(NoTrailer) }
     }
@@ -74,15 +68,15 @@ impl Joined {
     pub fn end(&self) -> &'static [u8] {
         match self.format {
             CopyFormat::Text => &[],
-            CopyFormat::Binary => &TRAILER,
+            CopyFormat::Binary => &BINARY_TRAILER,
         }
     }
 }
 
 /// Length of the whole header, once enough of it is there.
 fn header(bytes: &[u8]) -> Option<usize> {
-    let extension = bytes.get(HEADER - 4..HEADER)?.try_into().ok()?;
-    let end = HEADER.saturating_add(usize::try_from(u32::from_be_bytes(extension)).ok()?);
+    let extension = bytes.get(BINARY_HEADER.len() - 4..BINARY_HEADER.len())?.try_into().ok()?;
+    let end = BINARY_HEADER.len().saturating_add(usize::try_from(u32::from_be_bytes(extension)).ok()?);
     (bytes.len() >= end).then_some(end)
 }
 
@@ -106,13 +100,13 @@ mod tests {
         let head =
             |extension: &[u8]| [b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0", &[extension.len() as u8][..], extension].concat();
         for extension in [&b""[..], b"more"] {
-            let chunk = |rows: &str| [&head(extension), rows.as_bytes(), &TRAILER].concat();
+            let chunk = |rows: &str| [&head(extension), rows.as_bytes(), &BINARY_TRAILER].concat();
             let chunks = [chunk("one row"), chunk(""), chunk("another")];
-            let expected = [&head(extension), &b"one rowanother"[..], &TRAILER].concat();
+            let expected = [&head(extension), &b"one rowanother"[..], &BINARY_TRAILER].concat();
             for block in 1..60 {
                 assert_eq!(joined(Joined::file(CopyFormat::Binary), &chunks, block), expected, "{block}");
                 let rows = joined(Joined::rows(CopyFormat::Binary), &chunks, block);
-                assert_eq!(rows, [&b"one rowanother"[..], &TRAILER].concat(), "{block}");
+                assert_eq!(rows, [&b"one rowanother"[..], &BINARY_TRAILER].concat(), "{block}");
             }
         }
         let lines = [b"a\n".to_vec(), b"b\n".to_vec()];

@@ -19,6 +19,12 @@ pub mod signed;
 
 use serde::{Deserialize, Serialize};
 
+/// How a binary COPY file begins (manual: "COPY", "Binary Format"): `PGCOPY\n\377\r\n\0`, flags 0, header extension of length 0.
+pub const BINARY_HEADER: [u8; 19] = *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// The field count -1 that ends a binary file.
+pub const BINARY_TRAILER: [u8; 2] = [0xff, 0xff];
+
 /// Version of the format. A reader refuses another major, and a minor it does not know only by way of the
 /// capabilities the manifest names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

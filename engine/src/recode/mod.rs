@@ -12,13 +12,8 @@ mod time;
 
 pub use field::Field;
 
+use crate::format::{BINARY_HEADER, BINARY_TRAILER};
 use crate::limits::MIB;
-
-/// Signature, flags, length of the header extension.
-const HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-
-/// A field count of -1 ends a binary file.
-const TRAILER: [u8; 2] = [0xff, 0xff];
 
 /// The length of a null.
 const NULL: [u8; 4] = [0xff; 4];
@@ -78,13 +73,13 @@ impl Recoder {
     /// [`Unsuitable`]: in the middle of a row.
     pub fn end(mut self, out: &mut Vec<u8>) -> Result<(), Unsuitable> {
         self.begin(out);
-        out.extend_from_slice(&TRAILER);
+        out.extend_from_slice(&BINARY_TRAILER);
         if self.held.is_empty() { Ok(()) } else { Err(Unsuitable) }
     }
 
     fn begin(&mut self, out: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.begun, true) {
-            out.extend_from_slice(HEADER);
+            out.extend_from_slice(&BINARY_HEADER);
         }
     }
 }

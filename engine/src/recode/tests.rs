@@ -17,7 +17,7 @@ fn recoded(fields: &[Field], text: &[u8], step: usize) -> Result<Vec<u8>, Unsuit
 /// What one value becomes, without all that is around it.
 fn value_of(field: Field, text: &str) -> Result<Vec<u8>, Unsuitable> {
     let file = recoded(&[field], format!("{text}\n").as_bytes(), usize::MAX)?;
-    let value = &file[HEADER.len() + 2..file.len() - TRAILER.len()];
+    let value = &file[BINARY_HEADER.len() + 2..file.len() - BINARY_TRAILER.len()];
     assert_eq!(&value[..4], &(value.len() as u32 - 4).to_be_bytes());
     Ok(value[4..].to_vec())
 }
@@ -178,7 +178,7 @@ fn escapes_and_nulls_are_resolved() {
     assert_eq!(value_of(Field::Bytea, r"\\x00ff7f").unwrap(), [0, 0xff, 0x7f]);
     assert_eq!(value_of(Field::Bytea, r"\\x").unwrap(), b"");
     let nulls = recoded(&[Field::Int4, Field::Text], b"\\N\t\\N\n", 99).unwrap();
-    assert_eq!(nulls, [&HEADER[..], &[0, 2], &NULL, &NULL, &TRAILER].concat());
+    assert_eq!(nulls, [&BINARY_HEADER[..], &[0, 2], &NULL, &NULL, &BINARY_TRAILER].concat());
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn blocks_may_end_anywhere() {
     for step in 1..text.len() {
         assert_eq!(recoded(&fields, text, step).unwrap(), whole, "by {step}");
     }
-    assert_eq!(recoded(&fields, b"", 1).unwrap(), [&HEADER[..], &TRAILER].concat());
+    assert_eq!(recoded(&fields, b"", 1).unwrap(), [&BINARY_HEADER[..], &BINARY_TRAILER].concat());
 }
 
 #[test]

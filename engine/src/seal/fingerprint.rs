@@ -8,14 +8,8 @@
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
-use crate::format::CopyFormat;
 use crate::format::contents::Fingerprint;
-
-/// `PGCOPY\n\377\r\n\0`, flags 0, header extension of length 0.
-pub const BINARY_HEADER: [u8; 19] = *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-
-/// The field count -1 that ends a binary file.
-pub const BINARY_TRAILER: [u8; 2] = [0xff, 0xff];
+use crate::format::{BINARY_HEADER, CopyFormat};
 
 /// Where COPY data breaks the rules; offsets count plaintext bytes from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::fingerprint::{BINARY_HEADER, BINARY_TRAILER};
 use super::*;
 use crate::format::CopyFormat;
+use crate::format::{BINARY_HEADER, BINARY_TRAILER};
 
 fn identity() -> age::x25519::Identity {
     age::x25519::Identity::generate()

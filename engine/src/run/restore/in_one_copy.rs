@@ -13,7 +13,6 @@ use super::second_try::PutOff;
 use super::{Run, load};
 use crate::connect::{CopyIn, Lane};
 use crate::error::{Error, Kind, Result};
-use crate::event::Counters;
 use crate::format::joined::Joined;
 use crate::run::chunk_source::{Place, ReadChunk};
 use crate::target::copy_in;
@@ -92,8 +91,7 @@ async fn chunk(run: &Run, copy: &mut CopyIn<'_>, joined: &mut Joined, place: Pla
     let reading = AbortOnDropHandle::new(tokio::spawn(run.chunks.read(place, sender)));
     while let Some(block) = load::next_block(run, &mut blocks).await? {
         let raw = block.len();
-        load::send_block(run, copy, &joined.push(Vec::from(block))).await?;
-        Counters::add(&run.around.news.counters.raw_bytes, raw as u64);
+        load::send_block(run, copy, &joined.push(Vec::from(block)), raw).await?;
     }
     let read = load::read_to_its_end(reading).await?;
     joined.chunk_ends().map_err(|missing| Error::new(Kind::Verification, missing.to_string()))?;

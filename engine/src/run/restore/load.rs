@@ -165,8 +165,7 @@ async fn send(run: &Run, copy: &mut CopyIn<'_>, blocks: &mut mpsc::Receiver<Byte
         let raw = block.len();
         let (next, bytes) = feed.turn(block, &run.pool).await?;
         feed = next;
-        send_block(run, copy, &bytes).await?;
-        Counters::add(&run.around.news.counters.raw_bytes, raw as u64);
+        send_block(run, copy, &bytes, raw).await?;
     }
     Ok(feed)
 }
@@ -180,12 +179,13 @@ pub(super) async fn next_block(run: &Run, blocks: &mut mpsc::Receiver<Bytes>) ->
     }
 }
 
-/// Sends it, at the pace that the user wants.
-pub(super) async fn send_block(run: &Run, copy: &mut CopyIn<'_>, block: &[u8]) -> Result<()> {
+/// Sends it, at the pace that the user wants; as so many bytes of the chunk it counts.
+pub(super) async fn send_block(run: &Run, copy: &mut CopyIn<'_>, block: &[u8], raw: usize) -> Result<()> {
     for step in run.pace.steps(block) {
         copy.send(step).await?;
         run.pace.pay(step.len()).await;
     }
+    Counters::add(&run.around.news.counters.raw_bytes, raw as u64);
     Ok(())
 }
 
