@@ -13,6 +13,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Catalogs are a million small things that are freed on other threads than they came from. `.cargo/config.toml` says how soon it
+/// gives memory back; why it is not the system's stands in docs/decisions.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let environment = environment::Environment::gather();
     let cli = match args::Cli::try_parse() {

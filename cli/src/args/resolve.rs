@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use pgfreight_engine::connect::{self, ConnectArgs, ConnectOptions, PasswordPrompt};
 use pgfreight_engine::limits;
 use pgfreight_engine::plan::copy_format::CopyFormatChoice;
+use pgfreight_engine::run::memory::Memory;
 use pgfreight_engine::run::options::{CopyOptions, DiffOptions, DumpOptions, Polite, RestoreOptions, VerifyOptions};
 use pgfreight_engine::store::{AwsProfile, StoreConfig};
 use pgfreight_engine::{Error, Kind};
@@ -329,11 +330,15 @@ fn polite(layers: &mut Layers<'_>, work: &DumpWorkArgs) -> Result<Option<Polite>
     Ok(Some(Polite { max_lag, max_active }))
 }
 
-fn memory(layers: &mut Layers<'_>, flag: Option<u64>, table: &Placed<String>) -> Result<u64, Error> {
+/// What was said of memory, if anything was.
+fn memory(layers: &mut Layers<'_>, flag: Option<u64>, table: &Placed<String>) -> Result<Option<u64>, Error> {
     let table = layers.read_placed(table, size::bytes)?;
     let all = layers.read_placed(&layers.content().memory, size::bytes)?;
     let found = Candidates { flag, variable: Some(("PGFREIGHT_MEMORY", size::bytes)), file: &[&table, &all] };
-    layers.pick("memory", found, limits::MEMORY_BUDGET)
+    let said = layers.choose(found)?;
+    let (bytes, origin) = said.clone().unwrap_or((limits::MEMORY_BUDGET, Origin::Default));
+    layers.note("memory", &bytes, &origin);
+    Ok(said.map(|(bytes, _)| bytes))
 }
 
 fn switch(layers: &mut Layers<'_>, key: &'static str, flag: bool, file: &Placed<bool>) -> Result<bool, Error> {
@@ -378,7 +383,7 @@ pub fn dump_options(layers: &mut Layers<'_>, args: &DumpArgs) -> Result<(DumpOpt
         polite: polite(layers, work)?,
         level,
         filters: filters::dump(layers, &args.filters)?,
-        memory: memory(layers, work.memory, &said.memory)?,
+        memory: memory(layers, work.memory, &said.memory)?.map_or(Memory::Usual, Memory::Limit),
         role: role(layers, "role", work.role.as_ref(), &said.role)?,
         globals,
         role_passwords,
@@ -449,7 +454,7 @@ fn writing(
         jobs,
         auto_jobs,
         rate_limit: rate(layers, work.rate_limit, &said.rate_limit)?,
-        memory: memory(layers, work.memory, &said.memory)?,
+        memory: memory(layers, work.memory, &said.memory)?.map_or(Memory::Usual, Memory::Limit),
         clean: target.clean,
         if_exists: target.if_exists,
         create: target.create,
@@ -555,5 +560,6 @@ pub fn diff_options(layers: &mut Layers<'_>, args: &DiffArgs) -> Result<DiffOpti
 pub fn verify_options(layers: &mut Layers<'_>, args: &VerifyArgs) -> Result<VerifyOptions, Error> {
     let defaults = VerifyOptions::default();
     let (jobs, auto_jobs) = jobs(layers, args.jobs, &None, defaults.jobs)?.at_most();
-    Ok(VerifyOptions { jobs, auto_jobs, memory: memory(layers, args.memory, &None)? })
+    let memory = memory(layers, args.memory, &None)?.unwrap_or(defaults.memory);
+    Ok(VerifyOptions { jobs, auto_jobs, memory })
 }

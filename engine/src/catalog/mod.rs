@@ -17,6 +17,7 @@ pub mod database;
 pub mod default_acl;
 pub mod event_trigger;
 pub mod extension;
+pub mod extent;
 pub mod features;
 pub mod foreign;
 pub mod function;

@@ -20,6 +20,7 @@ pub mod depend;
 mod error;
 pub mod event_trigger;
 pub mod extension;
+pub mod extent;
 pub mod features;
 pub mod foreign;
 pub mod function;

@@ -18,6 +18,7 @@ pub mod init;
 pub mod inspect;
 mod jobs;
 pub mod keys;
+pub mod memory;
 pub mod opened;
 pub mod options;
 mod pace;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::memory::Memory;
 use crate::error::{Error, Result};
 use crate::event::News;
 use crate::limits;
@@ -54,8 +55,8 @@ pub struct DumpOptions {
     pub filters: Filters,
     /// Text, binary, or the faster one that is exact.
     pub copy_format: CopyFormatChoice,
-    /// Memory the run may use, bytes.
-    pub memory: u64,
+    /// Memory the run may use.
+    pub memory: Memory,
     /// `--lock-wait-timeout`: how long to wait for table locks; `None` waits for ever.
     pub lock_wait: Option<Duration>,
     /// How long the snapshot may be held before the run gives up (protects the source from bloat); `None` is for ever.
@@ -103,7 +104,7 @@ impl Default for DumpOptions {
             level: 3,
             filters: Filters::default(),
             copy_format: CopyFormatChoice::Auto,
-            memory: limits::MEMORY_BUDGET,
+            memory: Memory::default(),
             lock_wait: None,
             snapshot_age: None,
             role: None,
@@ -127,8 +128,8 @@ pub struct RestoreOptions {
     pub auto_jobs: bool,
     /// `--rate-limit`: COPY data per second written to the target by all lanes together, bytes.
     pub rate_limit: Option<u64>,
-    /// Memory the run may use, bytes.
-    pub memory: u64,
+    /// Memory the run may use.
+    pub memory: Memory,
     /// Which entries, schemas, tables, sections.
     pub filters: RestoreFilters,
     /// `--clean`: drop first.
@@ -177,7 +178,7 @@ impl Default for RestoreOptions {
             jobs: 4,
             auto_jobs: false,
             rate_limit: None,
-            memory: limits::MEMORY_BUDGET,
+            memory: Memory::default(),
             filters: RestoreFilters::default(),
             clean: false,
             if_exists: false,

@@ -3,6 +3,7 @@
 use super::opened::OpenedDump;
 use super::report::Loss;
 use crate::catalog::Catalog;
+use crate::catalog::extent::Extent;
 use crate::connect::{ConnectOptions, Role};
 use crate::ddl::{self, Dialect, Entry, EntryKind, Toc, script};
 use crate::error::{Error, Result};
@@ -76,6 +77,11 @@ async fn read((holder, reader): (&Holder, &CatalogReader), globals: bool) -> Res
         catalog.globals = Some(read.map_err(unreadable)?);
     }
     Ok(catalog)
+}
+
+/// How much the schema holds.
+pub(super) async fn extent(reader: &CatalogReader) -> Result<Extent> {
+    introspect::extent::read(&introspect::Client::of(reader.client())).await.map_err(unreadable)
 }
 
 /// The model of what a snapshot shows; where the catalogs are large, with a second session for as long as that takes.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgfreight_engine::run::memory::Memory;
 use pgfreight_engine::run::options::DumpOptions;
 use pgfreight_fixtures::compare::{self, Scope};
 use pgfreight_fixtures::postgres::Cluster;
@@ -70,7 +71,7 @@ async fn more_small_tables_than_the_budget_has_units() {
         "DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE t%s AS SELECT %s AS a', i, i); END LOOP; END $$",
     );
     // The least that one lane takes: four megabytes are shared, in units of 64 kilobytes.
-    let options = DumpOptions { jobs: 1, memory: 61 << 20, ..DumpOptions::default() };
+    let options = DumpOptions { jobs: 1, memory: Memory::Limit(61 << 20), ..DumpOptions::default() };
     let place = Place::plain().await;
     let both = there_and_back(&place, &source, &target, &options);
     let (losses, wrong) = tokio::time::timeout(Duration::from_secs(100), both).await.expect("it hangs");

@@ -1,6 +1,7 @@
 //! `-j auto` on real servers.
 
 use pgfreight_engine::event::Event;
+use pgfreight_engine::run::memory::Memory;
 use pgfreight_engine::run::options::{DumpOptions, RestoreOptions, VerifyOptions};
 use pgfreight_engine::run::verify;
 use pgfreight_engine::source::lane::LaneOptions;
@@ -61,7 +62,7 @@ async fn connections_memory_and_work_bound_the_choice() {
     source.execute(&format!("GRANT pg_read_all_data TO \"{}\"", role.name()));
     let (jobs, reason) = chosen(&cluster.url_for(role.name(), None, source.name()), auto.clone()).await;
     assert!(jobs == 1 && reason.starts_with("connections"), "{jobs}: {reason}");
-    let (jobs, reason) = chosen(&source.url(), DumpOptions { memory: 62 << 20, ..auto.clone() }).await;
+    let (jobs, reason) = chosen(&source.url(), DumpOptions { memory: Memory::Limit(62 << 20), ..auto.clone() }).await;
     assert!(jobs == 1 && reason.contains("memory"), "{jobs}: {reason}");
     source.execute("DROP TABLE big CASCADE; DROP TABLE other");
     let (jobs, reason) = chosen(&source.url(), auto).await;

@@ -7,6 +7,7 @@ mod format;
 mod jobs;
 mod polite;
 mod rate;
+mod schema;
 mod timeline;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -29,6 +29,7 @@ use super::options::{CopyOptions, Surroundings};
 use super::report::{CopyReport, Loss};
 use super::restore::cargo::Cargo;
 use super::restore::{self, RestorePreview};
+use super::schema;
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -171,6 +172,8 @@ impl<'a> Run<'a> {
             version: holder.version().to_string(),
             database: self.lanes.connect.database().to_owned(),
         });
+        let extent = schema::extent(&reader).await?;
+        restore::check_memory(&self.options.target, extent)?;
         let places = Places::look(&holder, &self.lanes.connect, self.target, &self.options.target).await?;
         let grids: BTreeMap<TableTag, GridMemory> =
             places.grids.iter().map(|(table, blocks)| (tag_of(table), GridMemory { blocks: *blocks })).collect();

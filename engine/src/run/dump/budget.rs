@@ -9,10 +9,12 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use super::chunk::HANDOVER;
+use crate::catalog::extent::Extent;
 use crate::error::{Error, Kind, Result};
-use crate::limits::{BATCH, LANES_MAX, MIB, PART_SIZE, PIECE_MAX};
+use crate::limits::{BATCH, LANES_MAX, MEMORY_BUDGET, MIB, PART_SIZE, PIECE_MAX};
+use crate::run::memory::Memory;
 
-/// Program, runtime, TLS, catalogs of ordinary size, allocator slack, and the pack of small chunks that is being filled.
+/// Program, runtime, TLS, a schema of usual size, allocator slack, and the pack of small chunks that is being filled.
 const FIXED: u64 = 48 * MIB;
 
 /// Connection buffers, two batches in flight and a frame that was just compressed.
@@ -41,18 +43,17 @@ pub struct Share {
 }
 
 impl Budget {
-    /// Divides `memory` among `lanes` that compress at `level`.
+    /// Divides `memory` among `lanes` that compress at `level`, beside a schema.
     ///
     /// # Errors
-    /// `Kind::Usage` when the budget cannot carry that many lanes.
-    pub fn divide(memory: u64, lanes: usize, level: i32) -> Result<Self> {
+    /// `Kind::Usage` when the budget cannot carry that many lanes, or the schema.
+    pub fn divide(memory: Memory, schema: Extent, lanes: usize, level: i32) -> Result<Self> {
         let count = lanes.clamp(1, LANES_MAX) as u64;
-        let used = FIXED + count * (LANE + compressor(level));
-        let pool_bytes = memory.saturating_sub(used);
+        let used = used(count, level);
+        let for_rows = memory.for_rows(schema);
+        let pool_bytes = for_rows.saturating_sub(used);
         if pool_bytes < count * LANE_SHARE_MIN {
-            let least = (used + count * LANE_SHARE_MIN) / MIB + 1;
-            let what = format!("{} MiB of memory cannot carry {count} lanes at zstd level {level}", memory / MIB);
-            return Err(Error::new(Kind::Usage, what).hint(format!("Use fewer lanes (-j) or --memory {least}MiB.")));
+            return Err(refusal(memory, schema, count, level));
         }
         let share = pool_bytes / count / 2;
         let piece_size = if share >= PART_SIZE { share / PART_SIZE * PART_SIZE } else { share }.min(PIECE_MAX);
@@ -98,6 +99,31 @@ impl Share {
     }
 }
 
+/// What so many lanes need at least, beside a schema of usual size.
+pub fn least(lanes: usize, level: i32) -> u64 {
+    let count = lanes.clamp(1, LANES_MAX) as u64;
+    used(count, level) + count * LANE_SHARE_MIN
+}
+
+fn used(count: u64, level: i32) -> u64 {
+    FIXED + count * (LANE + compressor(level))
+}
+
+fn refusal(memory: Memory, schema: Extent, count: u64, level: i32) -> Error {
+    let least = used(count, level) + count * LANE_SHARE_MIN;
+    let all = Memory::with_schema(least, schema) / MIB + 1;
+    let have = match memory {
+        Memory::Usual => MEMORY_BUDGET,
+        Memory::Limit(bytes) => bytes,
+    };
+    let beside = match Memory::with_schema(0, schema) {
+        0 => String::new(),
+        _ => format!(" beside a schema of {} relations", schema.relations),
+    };
+    let what = format!("{} MiB of memory cannot carry {count} lanes at zstd level {level}{beside}", have / MIB);
+    Error::new(Kind::Usage, what).hint(format!("Use fewer lanes (-j) or --memory {all}MiB."))
+}
+
 fn units(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
@@ -122,16 +148,30 @@ mod tests {
 
     #[test]
     fn eight_lanes_fit_the_default_budget_and_too_many_are_refused() {
-        let budget = Budget::divide(256 * MIB, 8, 3).expect("eight lanes fit");
+        let none = Extent::default();
+        let budget = Budget::divide(Memory::Usual, none, 8, 3).expect("eight lanes fit");
         assert!(budget.piece_size >= 8 * MIB && budget.piece_size.is_multiple_of(PART_SIZE));
-        let error = Budget::divide(64 * MIB, 8, 3).expect_err("too small");
+        let error = Budget::divide(Memory::Limit(64 * MIB), none, 8, 3).expect_err("too small");
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.advice().is_some_and(|hint| hint.contains("--memory")));
     }
 
+    #[test]
+    fn a_large_schema_is_carried_unless_there_is_a_limit() {
+        let large = Extent { relations: 400_000, columns: 400_000, routines: 0 };
+        let usual = Budget::divide(Memory::Usual, large, 4, 3).expect("carried");
+        let error = Budget::divide(Memory::Limit(256 * MIB), large, 4, 3).expect_err("too small");
+        assert!(error.to_string().contains("400000 relations"), "{error}");
+        let hint = error.advice().unwrap_or_default();
+        let least: u64 =
+            hint.rsplit_once("--memory ").and_then(|(_, size)| size.trim_end_matches("MiB.").parse().ok()).unwrap_or(0);
+        let limited = Budget::divide(Memory::Limit(least * MIB), large, 4, 3).expect("as the hint says");
+        assert!(limited.pool_bytes >= 4 * LANE_SHARE_MIN && limited.pool_bytes < usual.pool_bytes);
+    }
+
     #[tokio::test]
     async fn the_pool_is_shared_and_given_back() {
-        let budget = Budget::divide(256 * MIB, 2, 1).expect("fits");
+        let budget = Budget::divide(Memory::Usual, Extent::default(), 2, 1).expect("fits");
         let (mut first, mut second) = (Share::default(), Share::default());
         assert!(budget.try_grow(&mut first, budget.pool_bytes - MIB));
         assert!(!budget.try_grow(&mut second, 2 * MIB));

@@ -51,6 +51,7 @@ use super::pace::Pace;
 use super::report::{DumpReport, Loss};
 use super::schema;
 use super::timeline::Timeline;
+use crate::catalog::extent::Extent;
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -122,7 +123,7 @@ pub async fn dump(
         timeline: Timeline::new(&around.news),
     };
     // Over budget is refused before anything begins; `auto` takes fewer lanes instead.
-    run.budget(if options.auto_jobs { 1 } else { options.jobs })?;
+    run.budget(run.fewest_jobs(), Extent::default())?;
     let known = around.unless_stopped(cancelled, known::recall(repository, writer)).await?;
     let mut report = Box::pin(run.until_committed(known)).await?;
     report.seconds = clock.elapsed().as_secs_f64();
@@ -187,8 +188,9 @@ impl Run<'_> {
         if let Some(message) = news_of(holder.version()) {
             self.around.news.tell(Event::Warning { message });
         }
-        let Surveyed { selected, selection, mut losses, plan } =
-            match self.around.unless_stopped(cancelled, Box::pin(self.survey(&holder, &reader, known))).await {
+        let surveying = async { Ok((self.extent(&reader).await?, self.survey(&holder, &reader, known).await?)) };
+        let (extent, Surveyed { selected, selection, mut losses, plan }) =
+            match self.around.unless_stopped(cancelled, Box::pin(surveying)).await {
                 Ok(surveyed) => surveyed,
                 Err(error) => {
                     holder.cancel().await;
@@ -196,12 +198,12 @@ impl Run<'_> {
                 }
             };
         drop(reader);
-        let jobs = self.jobs(&holder, plan.chunks.len()).await?;
+        let jobs = self.jobs(&holder, plan.chunks.len(), extent).await?;
         let gather = Gather::new(known.stored.clone(), batch.clone(), &plan);
         losses.sort();
         losses.dedup();
         let contents = Writing::begin(self, &holder, (selected, selection), &losses);
-        let hall = Arc::new(self.hall(holder, plan, gather, jobs)?);
+        let hall = Arc::new(self.hall(holder, plan, gather, (jobs, self.budget(jobs, extent)?))?);
         let worked = self.work(&hall).await;
         (known.stored, *batch) = hall.gather.state_for_next();
         worked?;
@@ -219,22 +221,42 @@ impl Run<'_> {
         survey((holder, reader), self.options, KnownTables { grids: &known.grids, tag: &tag }, self.around).await
     }
 
-    fn budget(&self, jobs: usize) -> Result<budget::Budget> {
-        budget::Budget::divide(self.options.memory, jobs, self.options.level)
+    fn budget(&self, jobs: usize, schema: Extent) -> Result<budget::Budget> {
+        budget::Budget::divide(self.options.memory, schema, jobs, self.options.level)
+    }
+
+    /// Lanes that the dump has at least.
+    fn fewest_jobs(&self) -> usize {
+        if self.options.auto_jobs { 1 } else { self.options.jobs }
+    }
+
+    /// How much there is to read; refused before it is read where the memory cannot hold it.
+    async fn extent(&self, reader: &CatalogReader) -> Result<Extent> {
+        let extent = schema::extent(reader).await?;
+        let jobs = self.fewest_jobs();
+        self.budget(jobs, extent)?;
+        self.options.memory.tell(extent, budget::least(jobs, self.options.level), &self.around.news);
+        Ok(extent)
     }
 
     /// How many lanes this attempt has.
-    async fn jobs(&self, holder: &Holder, chunks: usize) -> Result<usize> {
+    async fn jobs(&self, holder: &Holder, chunks: usize, schema: Extent) -> Result<usize> {
         if !self.options.auto_jobs {
             return Ok(self.options.jobs);
         }
-        let carries = |jobs| self.budget(jobs).is_ok();
+        let carries = |jobs| self.budget(jobs, schema).is_ok();
         let choice = jobs::with_server(&mut *holder.lane().await, chunks, self.options.jobs, carries).await?;
         jobs::tell(&choice, &self.around.news);
         Ok(choice.jobs)
     }
 
-    fn hall(&self, holder: Holder, plan: DumpPlan, gather: Gather, jobs: usize) -> Result<Hall> {
+    fn hall(
+        &self,
+        holder: Holder,
+        plan: DumpPlan,
+        gather: Gather,
+        (jobs, budget): (usize, budget::Budget),
+    ) -> Result<Hall> {
         self.around.news.tell(Event::Planned {
             dump: Some(self.dump.clone()),
             tables: plan.tables.len() as u64,
@@ -248,7 +270,7 @@ impl Run<'_> {
             plan,
             repository: self.repository.clone(),
             pool: self.pool.clone(),
-            budget: self.budget(jobs)?,
+            budget,
             seal: SealSpec::new(*self.writer.content_key(), self.encryption.clone(), self.options.level)?,
             packer: std::sync::Mutex::default(),
             next: AtomicUsize::new(0),

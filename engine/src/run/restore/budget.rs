@@ -1,11 +1,14 @@
 //! Whether a restore fits into its memory (promise 7), decided before anything begins.
 
+use crate::catalog::extent::Extent;
 use crate::error::{Error, Kind, Result};
+use crate::event::News;
 use crate::limits::{BATCH, LANES_MAX, MIB};
+use crate::run::memory::Memory;
 use crate::run::options::RestoreOptions;
 use crate::seal::WINDOW_LOG_MAX;
 
-/// Program, catalog, contents of a usual dump, HTTP client.
+/// Program, schema and contents of a usual dump, HTTP client.
 const BASE: u64 = 64 * MIB;
 
 /// Blocks of stored bytes on their way to a lane.
@@ -17,20 +20,29 @@ const BLOCKS: u64 = super::load::QUEUE as u64 + 3;
 /// What a lane needs at most: an opener with the largest window, and its blocks.
 const LANE: u64 = (1 << WINDOW_LOG_MAX) + FETCH + BLOCKS * BATCH as u64;
 
-/// Refuses more lanes than fit.
-pub(super) fn check(options: &RestoreOptions) -> Result<()> {
+/// Refuses more lanes than fit beside a schema, or a schema that does not fit.
+pub(in crate::run) fn check(options: &RestoreOptions, schema: Extent) -> Result<()> {
     if options.jobs == 0 || options.jobs > LANES_MAX {
         return Err(Error::new(Kind::Usage, format!("{} lanes cannot be had", options.jobs))
             .hint(format!("Choose from 1 to {LANES_MAX} with --jobs.")));
     }
-    // `auto` takes as many as fit.
-    let jobs = if options.auto_jobs { 1 } else { options.jobs };
-    if !carries(options.memory, jobs) {
-        let (needed, budget) = (needed(jobs) / MIB, options.memory / MIB);
-        let what = format!("{jobs} lanes need {needed} MiB, the budget is {budget} MiB");
+    let jobs = fewest(options);
+    if !carries(options.memory.for_rows(schema), jobs) {
+        let needed = Memory::with_schema(needed(jobs), schema) / MIB + 1;
+        let what = format!("{jobs} lanes and {} relations need {needed} MiB, more than the budget", schema.relations);
         return Err(Error::new(Kind::Usage, what).hint("Lower --jobs or raise --memory."));
     }
     Ok(())
+}
+
+/// Lanes that there are at least; `auto` takes as many as fit.
+fn fewest(options: &RestoreOptions) -> usize {
+    if options.auto_jobs { 1 } else { options.jobs }
+}
+
+/// Says so where a schema takes more than the usual budget has left.
+pub(super) fn tell(options: &RestoreOptions, schema: Extent, news: &News) {
+    options.memory.tell(schema, needed(fewest(options)), news);
 }
 
 /// Whether so many lanes that open chunks fit into so many bytes.
@@ -49,9 +61,16 @@ mod tests {
     #[test]
     fn eight_lanes_fit_the_default_budget() {
         let options = |jobs| RestoreOptions { jobs, ..RestoreOptions::default() };
-        assert!(check(&options(8)).is_ok());
-        assert!(check(&options(0)).is_err());
-        assert!(check(&options(64)).is_err());
-        assert!(check(&RestoreOptions { auto_jobs: true, ..options(64) }).is_ok());
+        let check = |options: RestoreOptions, schema| check(&options, schema);
+        let none = Extent::default();
+        assert!(check(options(8), none).is_ok());
+        assert!(check(options(0), none).is_err());
+        assert!(check(options(64), none).is_err());
+        assert!(check(RestoreOptions { auto_jobs: true, ..options(64) }, none).is_ok());
+        let large = Extent { relations: 400_000, columns: 400_000, routines: 0 };
+        assert!(check(options(4), large).is_ok());
+        let limited = RestoreOptions { memory: Memory::Limit(256 * MIB), ..options(4) };
+        assert!(check(limited.clone(), none).is_ok());
+        assert!(check(limited, large).is_err());
     }
 }

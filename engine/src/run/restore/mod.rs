@@ -51,6 +51,7 @@ use super::options::{RestoreOptions, Surroundings};
 use super::pace::Pace;
 use super::report::{Loss, RestoreReport};
 use super::timeline::Timeline;
+use crate::catalog::extent::Extent;
 use crate::connect::{self, ConnectOptions, Lane, Role};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -67,7 +68,7 @@ use cargo::Cargo;
 use entries::Entries;
 use stored::StoredChunks;
 
-pub(super) use budget::carries;
+pub(super) use budget::{carries, check as check_memory};
 pub use prepare::RestorePreview;
 
 /// Everything the tasks of one restore share.
@@ -165,7 +166,9 @@ pub(in crate::run) async fn carry(
 ) -> Result<RestoreReport> {
     let clock = Instant::now();
     let timeline = Timeline::new(&around.news);
-    budget::check(options)?;
+    let schema = Extent::of(&cargo.contents.catalog);
+    budget::check(options, schema)?;
+    budget::tell(options, schema, &around.news);
     if options.globals {
         cargo.globals()?;
     }

@@ -16,6 +16,7 @@ use super::read_back::ReadBack;
 use super::renew::Renewal;
 use super::second_try::SecondTry;
 use super::{Run, open_lane};
+use crate::catalog::extent::Extent;
 use crate::connect::{ConnectOptions, Lane};
 use crate::ddl::{self, Carried, Dialect, Entry, EntryKind, Section, Toc};
 use crate::error::{Error, Kind, Result};
@@ -139,7 +140,7 @@ pub(super) async fn prepare(
     };
     let plan = RestorePlan { estimated: cargo.dump.is_none(), ..restore_plan::plan(input) };
     let jobs = match options.auto_jobs {
-        true => Some(choose_jobs(&mut lane, &plan, options).await?),
+        true => Some(choose_jobs(&mut lane, &plan, options, Extent::of(&cargo.contents.catalog)).await?),
         false => None,
     };
     if let Some(choice) = &jobs {
@@ -169,10 +170,11 @@ pub(super) async fn prepare(
 }
 
 /// `-j auto`: chunks, indexes and keys are what goes on side by side. The check reads with as many lanes again.
-async fn choose_jobs(lane: &mut Lane, plan: &RestorePlan, options: &RestoreOptions) -> Result<Choice> {
+async fn choose_jobs(lane: &mut Lane, plan: &RestorePlan, options: &RestoreOptions, schema: Extent) -> Result<Choice> {
+    let memory = options.memory.for_rows(schema);
     let pieces = plan.chunks() + plan.stage(Stage::Build).len() as u64;
     let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
-    jobs::with_server(lane, pieces, options.jobs, |jobs| budget::carries(options.memory, jobs)).await
+    jobs::with_server(lane, pieces, options.jobs, |jobs| budget::carries(memory, jobs)).await
 }
 
 /// What the dump carries, as a table of contents for a target's version. Numbers are those of the dump's own.

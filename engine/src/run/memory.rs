@@ -1,0 +1,95 @@
+//! The memory that a run may use (promise 7): what rows and lanes share, and what the schema takes.
+
+use crate::catalog::extent::Extent;
+use crate::event::{Event, News};
+use crate::limits::{MEMORY_BUDGET, MIB};
+
+/// How much a run may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Memory {
+    /// [`MEMORY_BUDGET`] for a schema of usual size and everything else, and what a larger schema takes besides: a dump that runs every
+    /// night must not fail because there are more tables. It is told, not refused.
+    #[default]
+    Usual,
+    /// So many bytes for everything: what does not fit is refused at the start.
+    Limit(u64),
+}
+
+impl Memory {
+    /// What every budget has room for: a schema of some thousand relations, bytes.
+    pub const USUAL_SCHEMA: u64 = 16 * MIB;
+
+    /// What is left for rows and lanes beside a schema of this extent, bytes.
+    pub fn for_rows(self, schema: Extent) -> u64 {
+        match self {
+            Self::Usual => MEMORY_BUDGET,
+            Self::Limit(bytes) => bytes.saturating_sub(beyond_usual(schema)),
+        }
+    }
+
+    /// The budget that a schema of this extent makes of one without it, bytes.
+    pub fn with_schema(bytes: u64, schema: Extent) -> u64 {
+        bytes + beyond_usual(schema)
+    }
+
+    /// Says so where a schema takes more than the usual budget has left when rows and lanes have `used` bytes of it.
+    pub fn tell(self, schema: Extent, used: u64, news: &News) {
+        let all = used + beyond_usual(schema);
+        if self == Self::Usual && all > MEMORY_BUDGET {
+            let message = format!(
+                "{} relations take about {} MiB of memory beside the {} MiB for everything else (--memory sets a limit)",
+                schema.relations,
+                schema.memory() / MIB,
+                MEMORY_BUDGET / MIB
+            );
+            news.tell(Event::Warning { message });
+        }
+    }
+}
+
+fn beyond_usual(schema: Extent) -> u64 {
+    schema.memory().saturating_sub(Memory::USUAL_SCHEMA)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::event::Observer;
+
+    #[derive(Default)]
+    struct Ear(Mutex<Vec<Event>>);
+
+    impl Observer for Ear {
+        fn event(&self, event: &Event) {
+            self.0.lock().expect("not poisoned").push(event.clone());
+        }
+    }
+
+    #[test]
+    fn only_what_goes_beyond_the_usual_budget_without_a_limit_is_told() {
+        let large = Extent { relations: 400_000, columns: 400_000, routines: 0 };
+        let told = |memory: Memory, schema, used| {
+            let ear = Arc::new(Ear::default());
+            memory.tell(schema, used, &News::new(ear.clone()));
+            let events = ear.0.lock().expect("not poisoned");
+            events.iter().map(|event| format!("{event:?}")).collect::<Vec<String>>()
+        };
+        let said = told(Memory::Usual, large, 80 * MIB);
+        assert!(matches!(&*said, [one] if one.contains("400000 relations") && one.contains("1983 MiB")), "{said:?}");
+        assert_eq!(told(Memory::Usual, Extent::default(), 80 * MIB).len(), 0);
+        assert_eq!(told(Memory::Limit(4096 * MIB), large, 80 * MIB).len(), 0);
+    }
+
+    #[test]
+    fn a_limit_is_for_the_schema_as_well() {
+        let large = Extent { relations: 400_000, columns: 400_000, routines: 0 };
+        assert_eq!(Memory::Usual.for_rows(large), MEMORY_BUDGET);
+        assert_eq!(Memory::Limit(MEMORY_BUDGET).for_rows(large), 0);
+        let small = Extent { relations: 100, columns: 1_000, routines: 10 };
+        assert_eq!(Memory::Limit(MEMORY_BUDGET).for_rows(small), MEMORY_BUDGET);
+        let beside = Memory::Limit(Memory::with_schema(MEMORY_BUDGET, large));
+        assert_eq!(beside.for_rows(large), MEMORY_BUDGET);
+    }
+}
