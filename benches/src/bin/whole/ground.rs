@@ -25,7 +25,10 @@ pub struct Ground {
 impl Ground {
     /// Starts a server with the settings that whoever loads gigabytes has made.
     pub fn start(settings: Settings) -> Self {
+        // A dump locks every table, whoever makes it.
+        let locks = format!("max_locks_per_transaction = {}", (settings.many() / 50).max(256));
         let lines = [
+            &*locks,
             "shared_buffers = 512MB",
             "max_wal_size = 8GB",
             "checkpoint_timeout = 30min",

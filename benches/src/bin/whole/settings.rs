@@ -7,7 +7,7 @@ use std::str::FromStr;
 const SCALE: f64 = 0.5;
 
 /// Small tables and large objects at [`SCALE`] and above.
-const MANY: f64 = 10_000.0;
+const MANY: u32 = 10_000;
 
 /// What to run.
 pub struct Settings {
@@ -21,6 +21,8 @@ pub struct Settings {
     pub lanes: usize,
     /// The program under test.
     pub program: PathBuf,
+    /// Small tables, and large objects.
+    many: u32,
     /// The works that are run, all where it is empty.
     only: Vec<String>,
 }
@@ -38,6 +40,7 @@ impl Settings {
             scale: number("BENCH_SCALE", SCALE),
             lanes: number("BENCH_LANES", 2),
             program: text("PGFREIGHT", "target/release/pgfreight").into(),
+            many: number("BENCH_MANY", MANY),
             only: only.split([',', ' ']).filter(|work| !work.is_empty()).map(str::to_owned).collect(),
         };
         assert!(settings.program.exists(), "{} is missing: cargo build --release", settings.program.display());
@@ -51,7 +54,7 @@ impl Settings {
 
     /// How many small tables, and how many large objects: fewer in a small run, never more.
     pub fn many(&self) -> u32 {
-        (MANY * (self.scale / SCALE).min(1.0)).max(10.0) as u32
+        (f64::from(self.many) * (self.scale / SCALE).min(1.0)).max(10.0) as u32
     }
 
     /// Lanes, as an argument.
