@@ -1,7 +1,6 @@
 //! The private half of a dump: `dumps/<dump-id>/contents.zst.age`. One canonical JSON value per line, so that a person
 //! with `psql` alone can read it; see docs/RECOVER_BY_HAND.md.
 
-use std::borrow::Cow;
 use std::io::{BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
@@ -251,34 +250,40 @@ impl Contents {
     /// # Errors
     /// What `out` says, or [`super::line_limit::TooLarge`] where no reader would take it.
     pub fn write(&self, out: impl Write) -> std::io::Result<()> {
-        self.write_and_ask(out, || Ok(Cow::Borrowed(&*self.tables)))
+        self.refuse_forgotten()?;
+        let mut out = Limited::new(out);
+        schema_to(&mut out, &self.header, &self.catalog)?;
+        let mut line = line_to(&mut out);
+        self.entries.iter().try_for_each(|entry| line(LineRef::Entry(entry)))?;
+        tables_to(line, self.entries.len(), &self.tables)
     }
 
-    /// The same with tables that are known only when everything else is written, in the place of its own.
+    /// The same with tables that are known only when everything else is written, in the place of its own. What is written is let go
+    /// of: until the last row is copied, nobody needs it.
     ///
     /// # Errors
     /// As [`Contents::write`], and what `tables` says.
-    pub fn write_and_ask<'t>(
-        &self,
+    pub fn write_and_ask(
+        self,
         out: impl Write,
-        tables: impl FnOnce() -> std::io::Result<Cow<'t, [TableData]>>,
+        tables: impl FnOnce() -> std::io::Result<Vec<TableData>>,
     ) -> std::io::Result<()> {
-        if !self.forgotten.is_empty() {
-            return Err(std::io::Error::other("the entries were let go of"));
-        }
+        self.refuse_forgotten()?;
+        let Self { header, catalog, entries, .. } = self;
         let mut out = Limited::new(out);
-        line_to(&mut out)(LineRef::Header(&self.header))?;
-        catalog_line::write(&self.catalog, &mut out)?;
-        out.write_all(b"\n")?;
+        schema_to(&mut out, &header, &catalog)?;
+        drop(catalog);
         let mut line = line_to(&mut out);
-        for entry in &self.entries {
-            line(LineRef::Entry(entry))?;
+        let count = entries.len();
+        entries.into_iter().try_for_each(|entry| line(LineRef::Entry(&entry)))?;
+        tables_to(line, count, &tables()?)
+    }
+
+    fn refuse_forgotten(&self) -> std::io::Result<()> {
+        match self.forgotten.is_empty() {
+            true => Ok(()),
+            false => Err(std::io::Error::other("the entries were let go of")),
         }
-        let tables = tables()?;
-        for table in &*tables {
-            line(LineRef::Table(table))?;
-        }
-        line(LineRef::End(End { entries: self.entries.len() as u64, tables: tables.len() as u64 }))
     }
 
     /// Reads what [`Contents::write`] wrote, and nothing else.
@@ -382,6 +387,23 @@ impl TableData {
         let agree = rows == Some(self.rows) && fingerprint == self.fingerprint;
         if agree { Ok(()) } else { Err(Mismatch::Sums { table }) }
     }
+}
+
+/// Writes the first two lines.
+fn schema_to(out: &mut impl Write, header: &Header, catalog: &Catalog) -> std::io::Result<()> {
+    line_to(out)(LineRef::Header(header))?;
+    catalog_line::write(catalog, out)?;
+    out.write_all(b"\n")
+}
+
+/// Writes the lines behind so many entries.
+fn tables_to(
+    mut line: impl FnMut(LineRef<'_>) -> std::io::Result<()>,
+    entries: usize,
+    tables: &[TableData],
+) -> std::io::Result<()> {
+    tables.iter().try_for_each(|table| line(LineRef::Table(table)))?;
+    line(LineRef::End(End { entries: entries as u64, tables: tables.len() as u64 }))
 }
 
 /// Writes lines but the catalog's.

@@ -1,7 +1,6 @@
 //! The contents, written and sealed while rows are copied: all of them but the tables' chunks is known when the survey ends, and of
 //! a database of many tables that is a good part of a dump's own work.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::mpsc::{Sender, channel};
 
@@ -46,13 +45,12 @@ impl Writing {
         let capabilities = contents.capabilities(run.writer.recipient().is_some());
         let (encryption, level) = (run.encryption.clone(), run.options.level);
         let (tables, arriving) = channel();
-        let tables_of_dump = move || {
-            let tables = arriving.recv().map_err(|_| io::Error::other("the rows were not copied to their end"))?;
-            Ok(Cow::Owned(tables))
-        };
+        let tables_of_dump =
+            move || arriving.recv().map_err(|_| io::Error::other("the rows were not copied to their end"));
         let sealing = move || {
             let toc = ddl::write(&contents.catalog, Dialect { target: contents.catalog.server.version });
             let contents = Contents { entries: selection.kept(toc), ..contents };
+            drop(selection);
             let write = |out: &mut dyn io::Write| contents.write_and_ask(out, tables_of_dump).map_err(unwritable);
             seal::seal_whole(&encryption, level, write)
         };
