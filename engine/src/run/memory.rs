@@ -7,8 +7,8 @@ use crate::limits::{MEMORY_BUDGET, MIB};
 /// How much a run may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Memory {
-    /// [`MEMORY_BUDGET`] for a schema of usual size and everything else, and what a larger schema takes besides: a dump that runs every
-    /// night must not fail because there are more tables. It is told, not refused.
+    /// [`MEMORY_BUDGET`] for everything, unless the schema takes more than half of it: a dump that runs every night must not fail because
+    /// there are more tables, nor creep. What goes beyond is told, not refused.
     #[default]
     Usual,
     /// So many bytes for everything: what does not fit is refused at the start.
@@ -19,11 +19,15 @@ impl Memory {
     /// What every budget has room for: a schema of some thousand relations, bytes.
     pub const USUAL_SCHEMA: u64 = 16 * MIB;
 
-    /// What is left for rows and lanes beside a schema of this extent, bytes.
-    pub fn for_rows(self, schema: Extent) -> u64 {
+    /// What rows and lanes keep beside the largest schema, bytes, where nobody has set a limit.
+    const ROWS: u64 = MEMORY_BUDGET / 2;
+
+    /// What is left for rows and lanes, which need `least` bytes, beside a schema of this extent.
+    pub fn for_rows(self, schema: Extent, least: u64) -> u64 {
+        let beside = beyond_usual(schema);
         match self {
-            Self::Usual => MEMORY_BUDGET,
-            Self::Limit(bytes) => bytes.saturating_sub(beyond_usual(schema)),
+            Self::Usual => MEMORY_BUDGET.saturating_sub(beside).max(Self::ROWS).max(least.min(MEMORY_BUDGET)),
+            Self::Limit(bytes) => bytes.saturating_sub(beside),
         }
     }
 
@@ -32,14 +36,15 @@ impl Memory {
         bytes + beyond_usual(schema)
     }
 
-    /// Says so where a schema takes more than the usual budget has left when rows and lanes have `used` bytes of it.
-    pub fn tell(self, schema: Extent, used: u64, news: &News) {
-        let all = used + beyond_usual(schema);
+    /// Says so where the usual budget does not do for a schema, and rows and lanes that need `least` bytes.
+    pub fn tell(self, schema: Extent, least: u64, news: &News) {
+        let all = Self::with_schema(self.for_rows(schema, least), schema);
         if self == Self::Usual && all > MEMORY_BUDGET {
             let message = format!(
-                "{} relations take about {} MiB of memory beside the {} MiB for everything else (--memory sets a limit)",
+                "{} relations take about {} MiB of memory: up to {} MiB in all, the usual budget is {} (--memory sets a limit)",
                 schema.relations,
                 schema.memory() / MIB,
+                all / MIB,
                 MEMORY_BUDGET / MIB
             );
             news.tell(Event::Warning { message });
@@ -85,11 +90,26 @@ mod tests {
     #[test]
     fn a_limit_is_for_the_schema_as_well() {
         let large = Extent { relations: 400_000, columns: 400_000, routines: 0 };
-        assert_eq!(Memory::Usual.for_rows(large), MEMORY_BUDGET);
-        assert_eq!(Memory::Limit(MEMORY_BUDGET).for_rows(large), 0);
+        assert_eq!(Memory::Limit(MEMORY_BUDGET).for_rows(large, MIB), 0);
         let small = Extent { relations: 100, columns: 1_000, routines: 10 };
-        assert_eq!(Memory::Limit(MEMORY_BUDGET).for_rows(small), MEMORY_BUDGET);
+        assert_eq!(Memory::Limit(MEMORY_BUDGET).for_rows(small, MIB), MEMORY_BUDGET);
         let beside = Memory::Limit(Memory::with_schema(MEMORY_BUDGET, large));
-        assert_eq!(beside.for_rows(large), MEMORY_BUDGET);
+        assert_eq!(beside.for_rows(large, MIB), MEMORY_BUDGET);
+    }
+
+    #[test]
+    fn the_usual_budget_holds_until_a_schema_takes_half_of_it() {
+        let schema = |relations| Extent { relations, columns: 0, routines: 0 };
+        let all = |relations, least| {
+            let rows = Memory::Usual.for_rows(schema(relations), least);
+            assert!(rows >= least.min(MEMORY_BUDGET), "lanes that fit without a schema fit beside one");
+            Memory::with_schema(rows, schema(relations))
+        };
+        for relations in [0, 3_000, 10_000, 25_000] {
+            assert!(all(relations, 100 * MIB) <= MEMORY_BUDGET, "{relations}");
+        }
+        assert!(all(400_000, 100 * MIB) > MEMORY_BUDGET);
+        assert_eq!(Memory::Usual.for_rows(schema(400_000), 200 * MIB), 200 * MIB);
+        assert_eq!(Memory::Usual.for_rows(schema(0), 300 * MIB), MEMORY_BUDGET, "more lanes than that are refused");
     }
 }

@@ -50,8 +50,7 @@ impl Budget {
     pub fn divide(memory: Memory, schema: Extent, lanes: usize, level: i32) -> Result<Self> {
         let count = lanes.clamp(1, LANES_MAX) as u64;
         let used = used(count, level);
-        let for_rows = memory.for_rows(schema);
-        let pool_bytes = for_rows.saturating_sub(used);
+        let pool_bytes = memory.for_rows(schema, least(lanes, level)).saturating_sub(used);
         if pool_bytes < count * LANE_SHARE_MIN {
             return Err(refusal(memory, schema, count, level));
         }

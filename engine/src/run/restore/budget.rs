@@ -27,7 +27,7 @@ pub(in crate::run) fn check(options: &RestoreOptions, schema: Extent) -> Result<
             .hint(format!("Choose from 1 to {LANES_MAX} with --jobs.")));
     }
     let jobs = fewest(options);
-    if !carries(options.memory.for_rows(schema), jobs) {
+    if !carries(options.memory.for_rows(schema, needed(jobs)), jobs) {
         let needed = Memory::with_schema(needed(jobs), schema) / MIB + 1;
         let what = format!("{jobs} lanes and {} relations need {needed} MiB, more than the budget", schema.relations);
         return Err(Error::new(Kind::Usage, what).hint("Lower --jobs or raise --memory."));

@@ -171,7 +171,7 @@ pub(super) async fn prepare(
 
 /// `-j auto`: chunks, indexes and keys are what goes on side by side. The check reads with as many lanes again.
 async fn choose_jobs(lane: &mut Lane, plan: &RestorePlan, options: &RestoreOptions, schema: Extent) -> Result<Choice> {
-    let memory = options.memory.for_rows(schema);
+    let memory = options.memory.for_rows(schema, 0);
     let pieces = plan.chunks() + plan.stage(Stage::Build).len() as u64;
     let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
     jobs::with_server(lane, pieces, options.jobs, |jobs| budget::carries(memory, jobs)).await
