@@ -19,6 +19,11 @@ pub async fn with_server(
     Ok(choose(Some(ServerFacts { is_here, free_connections }), pieces, most, carries))
 }
 
+/// Lanes that there are at least; `auto` takes as many as fit.
+pub fn fewest(auto: bool, jobs: usize) -> usize {
+    if auto { 1 } else { jobs }
+}
+
 /// Chooses for work without a server.
 pub fn without_server(pieces: usize, most: usize, carries: impl Fn(usize) -> bool) -> Choice {
     choose(None, pieces, most, carries)

@@ -4,6 +4,12 @@ use crate::catalog::extent::Extent;
 use crate::event::{Event, News};
 use crate::limits::{MEMORY_BUDGET, MIB};
 
+/// What every budget has room for: a schema of some thousand relations, bytes.
+const USUAL_SCHEMA: u64 = 16 * MIB;
+
+/// What rows and lanes keep beside the largest schema, bytes, where nobody has set a limit.
+const ROWS: u64 = MEMORY_BUDGET / 2;
+
 /// How much a run may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Memory {
@@ -16,29 +22,31 @@ pub enum Memory {
 }
 
 impl Memory {
-    /// What every budget has room for: a schema of some thousand relations, bytes.
-    pub const USUAL_SCHEMA: u64 = 16 * MIB;
-
-    /// What rows and lanes keep beside the largest schema, bytes, where nobody has set a limit.
-    const ROWS: u64 = MEMORY_BUDGET / 2;
-
     /// What is left for rows and lanes, which need `least` bytes, beside a schema of this extent.
     pub fn for_rows(self, schema: Extent, least: u64) -> u64 {
-        let beside = beyond_usual(schema);
+        let beside = Self::beside(schema);
         match self {
-            Self::Usual => MEMORY_BUDGET.saturating_sub(beside).max(Self::ROWS).max(least.min(MEMORY_BUDGET)),
+            Self::Usual => MEMORY_BUDGET.saturating_sub(beside).max(ROWS).max(least.min(MEMORY_BUDGET)),
             Self::Limit(bytes) => bytes.saturating_sub(beside),
         }
     }
 
-    /// The budget that a schema of this extent makes of one without it, bytes.
-    pub fn with_schema(bytes: u64, schema: Extent) -> u64 {
-        bytes + beyond_usual(schema)
+    /// What a schema of this extent takes beyond what every budget has room for, bytes.
+    pub fn beside(schema: Extent) -> u64 {
+        schema.memory().saturating_sub(USUAL_SCHEMA)
+    }
+
+    /// All of it, bytes.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::Usual => MEMORY_BUDGET,
+            Self::Limit(bytes) => bytes,
+        }
     }
 
     /// Says so where the usual budget does not do for a schema, and rows and lanes that need `least` bytes.
     pub fn tell(self, schema: Extent, least: u64, news: &News) {
-        let all = Self::with_schema(self.for_rows(schema, least), schema);
+        let all = self.for_rows(schema, least) + Self::beside(schema);
         if self == Self::Usual && all > MEMORY_BUDGET {
             let message = format!(
                 "{} relations take about {} MiB of memory: up to {} MiB in all, the usual budget is {} (--memory sets a limit)",
@@ -50,10 +58,6 @@ impl Memory {
             news.tell(Event::Warning { message });
         }
     }
-}
-
-fn beyond_usual(schema: Extent) -> u64 {
-    schema.memory().saturating_sub(Memory::USUAL_SCHEMA)
 }
 
 #[cfg(test)]
@@ -93,7 +97,7 @@ mod tests {
         assert_eq!(Memory::Limit(MEMORY_BUDGET).for_rows(large, MIB), 0);
         let small = Extent { relations: 100, columns: 1_000, routines: 10 };
         assert_eq!(Memory::Limit(MEMORY_BUDGET).for_rows(small, MIB), MEMORY_BUDGET);
-        let beside = Memory::Limit(Memory::with_schema(MEMORY_BUDGET, large));
+        let beside = Memory::Limit(MEMORY_BUDGET + Memory::beside(large));
         assert_eq!(beside.for_rows(large, MIB), MEMORY_BUDGET);
     }
 
@@ -103,7 +107,7 @@ mod tests {
         let all = |relations, least| {
             let rows = Memory::Usual.for_rows(schema(relations), least);
             assert!(rows >= least.min(MEMORY_BUDGET), "lanes that fit without a schema fit beside one");
-            Memory::with_schema(rows, schema(relations))
+            rows + Memory::beside(schema(relations))
         };
         for relations in [0, 3_000, 10_000, 25_000] {
             assert!(all(relations, 100 * MIB) <= MEMORY_BUDGET, "{relations}");

@@ -5,7 +5,7 @@ use pgfreight_engine::error::Error;
 use pgfreight_engine::run::copy;
 use pgfreight_engine::run::memory::Memory;
 use pgfreight_engine::run::options::{CopyOptions, DumpOptions, RestoreOptions};
-use pgfreight_fixtures::postgres::{Cluster, Database};
+use pgfreight_fixtures::postgres::Cluster;
 
 use super::Heard;
 use crate::place::{Place, connect};
@@ -14,12 +14,6 @@ const MIB: u64 = 1 << 20;
 
 /// Six thousand relations: some megabytes more than every budget has room for.
 const SEQUENCES: &str = "DO $$ BEGIN FOR i IN 1..6000 LOOP EXECUTE 'CREATE SEQUENCE s' || i; END LOOP; END $$";
-
-fn source<'a>(cluster: &'a Cluster, name: &str) -> Database<'a> {
-    let source = cluster.database(name);
-    source.execute(SEQUENCES);
-    source
-}
 
 /// A refusal that names the relations, and a hint about memory.
 fn refused(error: &Error) {
@@ -31,7 +25,8 @@ fn refused(error: &Error) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_beyond_the_limit_is_refused_by_every_verb_and_carried_without_one() {
     let cluster = Cluster::shared(18);
-    let (source, target) = (source(cluster, "large_schema"), cluster.database("large_schema_target"));
+    let (source, target) = (cluster.database("large_schema"), cluster.database("large_schema_target"));
+    source.execute(SEQUENCES);
     let place = Place::plain().await;
     let limited = |mib: u64| DumpOptions { jobs: 1, memory: Memory::Limit(mib * MIB), ..DumpOptions::default() };
     let error = place.dump(&source.url(), &limited(62)).await.expect_err("too large");

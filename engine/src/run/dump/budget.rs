@@ -4,6 +4,7 @@
 //! out in units. Everything else is a constant per lane. A lane that finds the pool empty uploads what it has, so a slow
 //! store slows the copying, and no row is large enough to break the budget.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
@@ -11,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use super::chunk::HANDOVER;
 use crate::catalog::extent::Extent;
 use crate::error::{Error, Kind, Result};
-use crate::limits::{BATCH, LANES_MAX, MEMORY_BUDGET, MIB, PART_SIZE, PIECE_MAX};
+use crate::limits::{BATCH, LANES_MAX, MIB, PART_SIZE, PIECE_MAX};
 use crate::run::memory::Memory;
 
 /// Program, runtime, TLS, a schema of usual size, allocator slack, and the pack of small chunks that is being filled.
@@ -49,11 +50,12 @@ impl Budget {
     /// `Kind::Usage` when the budget cannot carry that many lanes, or the schema.
     pub fn divide(memory: Memory, schema: Extent, lanes: usize, level: i32) -> Result<Self> {
         let count = lanes.clamp(1, LANES_MAX) as u64;
-        let used = used(count, level);
-        let pool_bytes = memory.for_rows(schema, least(lanes, level)).saturating_sub(used);
-        if pool_bytes < count * LANE_SHARE_MIN {
-            return Err(refusal(memory, schema, count, level));
+        let least = least(lanes, level);
+        let for_rows = memory.for_rows(schema, least);
+        if for_rows < least {
+            return Err(refusal(memory, schema, least, format_args!("{count} lanes at zstd level {level}")));
         }
+        let pool_bytes = for_rows - (least - count * LANE_SHARE_MIN);
         let share = pool_bytes / count / 2;
         let piece_size = if share >= PART_SIZE { share / PART_SIZE * PART_SIZE } else { share }.min(PIECE_MAX);
         let units = usize::try_from(pool_bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
@@ -101,25 +103,16 @@ impl Share {
 /// What so many lanes need at least, beside a schema of usual size.
 pub fn least(lanes: usize, level: i32) -> u64 {
     let count = lanes.clamp(1, LANES_MAX) as u64;
-    used(count, level) + count * LANE_SHARE_MIN
+    FIXED + count * (LANE + compressor(level) + LANE_SHARE_MIN)
 }
 
-fn used(count: u64, level: i32) -> u64 {
-    FIXED + count * (LANE + compressor(level))
-}
-
-fn refusal(memory: Memory, schema: Extent, count: u64, level: i32) -> Error {
-    let least = used(count, level) + count * LANE_SHARE_MIN;
-    let all = Memory::with_schema(least, schema) / MIB + 1;
-    let have = match memory {
-        Memory::Usual => MEMORY_BUDGET,
-        Memory::Limit(bytes) => bytes,
-    };
-    let beside = match Memory::with_schema(0, schema) {
-        0 => String::new(),
-        _ => format!(" beside a schema of {} relations", schema.relations),
-    };
-    let what = format!("{} MiB of memory cannot carry {count} lanes at zstd level {level}{beside}", have / MIB);
+fn refusal(memory: Memory, schema: Extent, least: u64, lanes: fmt::Arguments<'_>) -> Error {
+    let beside = Memory::beside(schema);
+    let mut what = format!("{} MiB of memory cannot carry {lanes}", memory.bytes() / MIB);
+    if beside > 0 {
+        what.push_str(&format!(" beside a schema of {} relations", schema.relations));
+    }
+    let all = (least + beside) / MIB + 1;
     Error::new(Kind::Usage, what).hint(format!("Use fewer lanes (-j) or --memory {all}MiB."))
 }
 

@@ -123,7 +123,7 @@ pub async fn dump(
         timeline: Timeline::new(&around.news),
     };
     // Over budget is refused before anything begins; `auto` takes fewer lanes instead.
-    run.budget(run.fewest_jobs(), Extent::default())?;
+    run.budget(jobs::fewest(options.auto_jobs, options.jobs), Extent::default())?;
     let known = around.unless_stopped(cancelled, known::recall(repository, writer)).await?;
     let mut report = Box::pin(run.until_committed(known)).await?;
     report.seconds = clock.elapsed().as_secs_f64();
@@ -203,7 +203,7 @@ impl Run<'_> {
         losses.sort();
         losses.dedup();
         let contents = Writing::begin(self, &holder, (selected, selection), &losses);
-        let hall = Arc::new(self.hall(holder, plan, gather, (jobs, self.budget(jobs, extent)?))?);
+        let hall = Arc::new(self.hall(holder, plan, gather, (jobs, extent))?);
         let worked = self.work(&hall).await;
         (known.stored, *batch) = hall.gather.state_for_next();
         worked?;
@@ -225,15 +225,10 @@ impl Run<'_> {
         budget::Budget::divide(self.options.memory, schema, jobs, self.options.level)
     }
 
-    /// Lanes that the dump has at least.
-    fn fewest_jobs(&self) -> usize {
-        if self.options.auto_jobs { 1 } else { self.options.jobs }
-    }
-
     /// How much there is to read; refused before it is read where the memory cannot hold it.
     async fn extent(&self, reader: &CatalogReader) -> Result<Extent> {
         let extent = schema::extent(reader).await?;
-        let jobs = self.fewest_jobs();
+        let jobs = jobs::fewest(self.options.auto_jobs, self.options.jobs);
         self.budget(jobs, extent)?;
         self.options.memory.tell(extent, budget::least(jobs, self.options.level), &self.around.news);
         Ok(extent)
@@ -250,13 +245,7 @@ impl Run<'_> {
         Ok(choice.jobs)
     }
 
-    fn hall(
-        &self,
-        holder: Holder,
-        plan: DumpPlan,
-        gather: Gather,
-        (jobs, budget): (usize, budget::Budget),
-    ) -> Result<Hall> {
+    fn hall(&self, holder: Holder, plan: DumpPlan, gather: Gather, (jobs, schema): (usize, Extent)) -> Result<Hall> {
         self.around.news.tell(Event::Planned {
             dump: Some(self.dump.clone()),
             tables: plan.tables.len() as u64,
@@ -270,7 +259,7 @@ impl Run<'_> {
             plan,
             repository: self.repository.clone(),
             pool: self.pool.clone(),
-            budget,
+            budget: self.budget(jobs, schema)?,
             seal: SealSpec::new(*self.writer.content_key(), self.encryption.clone(), self.options.level)?,
             packer: std::sync::Mutex::default(),
             next: AtomicUsize::new(0),

@@ -4,6 +4,7 @@ use crate::catalog::extent::Extent;
 use crate::error::{Error, Kind, Result};
 use crate::event::News;
 use crate::limits::{BATCH, LANES_MAX, MIB};
+use crate::run::jobs;
 use crate::run::memory::Memory;
 use crate::run::options::RestoreOptions;
 use crate::seal::WINDOW_LOG_MAX;
@@ -26,23 +27,18 @@ pub(in crate::run) fn check(options: &RestoreOptions, schema: Extent) -> Result<
         return Err(Error::new(Kind::Usage, format!("{} lanes cannot be had", options.jobs))
             .hint(format!("Choose from 1 to {LANES_MAX} with --jobs.")));
     }
-    let jobs = fewest(options);
+    let jobs = jobs::fewest(options.auto_jobs, options.jobs);
     if !carries(options.memory.for_rows(schema, needed(jobs)), jobs) {
-        let needed = Memory::with_schema(needed(jobs), schema) / MIB + 1;
+        let needed = (needed(jobs) + Memory::beside(schema)) / MIB + 1;
         let what = format!("{jobs} lanes and {} relations need {needed} MiB, more than the budget", schema.relations);
         return Err(Error::new(Kind::Usage, what).hint("Lower --jobs or raise --memory."));
     }
     Ok(())
 }
 
-/// Lanes that there are at least; `auto` takes as many as fit.
-fn fewest(options: &RestoreOptions) -> usize {
-    if options.auto_jobs { 1 } else { options.jobs }
-}
-
 /// Says so where a schema takes more than the usual budget has left.
 pub(super) fn tell(options: &RestoreOptions, schema: Extent, news: &News) {
-    options.memory.tell(schema, needed(fewest(options)), news);
+    options.memory.tell(schema, needed(jobs::fewest(options.auto_jobs, options.jobs)), news);
 }
 
 /// Whether so many lanes that open chunks fit into so many bytes.
