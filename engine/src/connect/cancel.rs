@@ -53,6 +53,11 @@ impl CancelToken {
         }
     }
 
+    /// Whether the connection goes to the same address as another one.
+    pub(super) fn has_address_of(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+
     /// Sends the request, over TLS if the connection uses it. The server never says whether it found anything.
     pub async fn cancel(&self) -> Result<()> {
         let sent = tokio::time::timeout(self.limit, self.send()).await;

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::try_join_all;
 use serde::Deserialize;
 
 use super::heads::joined_by_hand;
@@ -169,16 +170,17 @@ struct SystemRow {
 /// System objects whose owner or ACL was changed after `initdb`, and constructor functions of range types with an ACL:
 /// nothing creates them, so they come as objects of their own with nothing but that.
 pub async fn system(client: &Client<'_>) -> Result<Vec<Object>, IntrospectError> {
-    let mut objects = HashMap::new();
-    for query in [system_relations(), system_functions(), system_languages(), system_types(), system_schemas()] {
-        for row in rows::<SystemRow>(client, "privileges of system objects", &query).await? {
-            if let Some(object) = system_object(row) {
-                objects.insert(object.id, object);
-            }
-        }
-    }
-    let columns = "a.attrelid < 16384";
-    for row in rows::<ColumnRow>(client, "privileges of system columns", &columns_query(columns)).await? {
+    let questions = [system_relations(), system_functions(), system_languages(), system_types(), system_schemas()];
+    let of_columns = columns_query("a.attrelid < 16384");
+    // Sent at once: far away every question costs a round trip.
+    let ask = |question| rows::<SystemRow>(client, "privileges of system objects", question);
+    let (found, columns) = futures_util::try_join!(
+        try_join_all(questions.iter().map(|question| ask(question))),
+        rows::<ColumnRow>(client, "privileges of system columns", &of_columns)
+    )?;
+    let found = found.into_iter().flatten().filter_map(system_object);
+    let mut objects: HashMap<_, _> = found.map(|object| (object.id, object)).collect();
+    for row in columns {
         let id = ObjectId { class: Class::Relation, oid: Oid(row.oid) };
         if let Some(object) = objects.get_mut(&id) {
             add_column(object.acl.get_or_insert_default(), row);

@@ -60,10 +60,9 @@ impl<'a> Client<'a> {
         Self { inner, careful: None, damage: Mutex::default() }
     }
 
-    /// The same, but prepared to [take care](Self::take_care). A transaction is open.
-    pub(super) async fn begin(inner: &'a tokio_postgres::Client) -> Result<Self, IntrospectError> {
-        inner.batch_execute("SAVEPOINT catalogs").await?;
-        Ok(Self::of(inner))
+    /// Marks in the open transaction where [taking care](Self::take_care) begins. What is asked behind it need not wait for it.
+    pub(super) async fn begin(&self) -> Result<(), IntrospectError> {
+        Ok(self.inner.batch_execute("SAVEPOINT catalogs").await?)
     }
 
     /// Whether the connection is gone.

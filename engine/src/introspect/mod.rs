@@ -52,7 +52,7 @@ use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 use rustc_hash::FxHashMap;
 
 use crate::catalog::permutation::permute;
-use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
+use crate::catalog::{Body, Catalog, Class, Object, ObjectId, ServerFacts};
 use crate::ids::Oid;
 
 pub use client::Client;
@@ -79,10 +79,11 @@ pub async fn read(client: &tokio_postgres::Client) -> Result<Catalog, Introspect
 
 /// The same, with the positions of sequences or without: the schema alone does not need them.
 pub async fn read_with(sessions: Sessions<'_>, positions: Positions) -> Result<Catalog, IntrospectError> {
-    let mut client = Client::begin(sessions.first).await?;
+    let mut client = Client::of(sessions.first);
+    let ((), server) = futures_util::try_join!(client.begin(), database::facts(&client))?;
     let mut beside = sessions.second.map(Client::of);
     loop {
-        match Box::pin(whole(&client, beside.as_ref().unwrap_or(&client), positions)).await {
+        match Box::pin(whole((&client, beside.as_ref().unwrap_or(&client)), server.clone(), positions)).await {
             Ok(catalog) => return Ok(catalog),
             Err(error) => match beside.take().is_some_and(|beside| beside.is_closed()) {
                 // It is a help, no more: the first one reads everything.
@@ -93,8 +94,11 @@ pub async fn read_with(sessions: Sessions<'_>, positions: Positions) -> Result<C
     }
 }
 
-async fn whole(client: &Client<'_>, beside: &Client<'_>, positions: Positions) -> Result<Catalog, IntrospectError> {
-    let server = database::facts(client).await?;
+async fn whole(
+    (client, beside): (&Client<'_>, &Client<'_>),
+    server: ServerFacts,
+    positions: Positions,
+) -> Result<Catalog, IntrospectError> {
     let features = Features::of(server.version);
     // All questions are sent at once; the server answers them in turn.
     let classes = try_join_all(classes((client, beside), &features, positions));

@@ -46,12 +46,14 @@ pub async fn read(
     features: &Features,
     objects: &[Object],
 ) -> Result<Found, IntrospectError> {
-    let mut client = Client::begin(client).await?;
+    let mut client = Client::of(client);
+    let mut answer = futures_util::try_join!(client.begin(), whole(&client, features)).map(|((), found)| found);
     let statistics = loop {
-        match whole(&client, features).await {
+        match answer {
             Ok(statistics) => break statistics,
             Err(error) => client.take_care(error).await?,
         }
+        answer = whole(&client, features).await;
     };
     let mut found = Found { statistics, damaged: Vec::new() };
     for damage in client.damage() {
@@ -111,12 +113,14 @@ async fn column_name(client: &Client<'_>, oid: u32, number: i16) -> Result<Optio
 async fn whole(client: &Client<'_>, features: &Features) -> Result<Vec<PlannerStatistics>, IntrospectError> {
     let kinds: Vec<&str> = known_kinds(features).collect();
     let mut columns: FxHashMap<u32, Vec<ColumnStatistics>> = FxHashMap::default();
-    each(client, &columns_query(&kinds), |row| {
+    let (of_columns, of_relations) = (columns_query(&kinds), relations_query(features));
+    let reading = each(client, &of_columns, |row| {
         columns.entry(row.try_get("relation")?).or_default().push(column(row, &kinds)?);
         Ok(())
-    })
-    .await?;
-    let relations = rows::<RelationRow>(client, "statistics of relations", &relations_query(features)).await?;
+    });
+    // Sent at once, answered in turn.
+    let ((), relations) =
+        futures_util::try_join!(reading, rows::<RelationRow>(client, "statistics of relations", &of_relations))?;
     let statistics = relations.into_iter().map(|row| PlannerStatistics {
         relation: relation(row.oid),
         pages: row.pages,

@@ -49,12 +49,10 @@ impl Finding {
 /// # Errors
 /// `Kind::Source` if it cannot be reached at all.
 pub async fn server(options: &ConnectOptions) -> Result<Vec<Finding>> {
-    let session = connect::session(options, Role::Source).await?;
-    let pinned = session.pinned();
-    let mut lane = connect::lane(&pinned, Role::Source).await?;
+    let (session, mut lane) = connect::pair(options, Role::Source).await?;
     let mut findings = vec![version(&lane)];
-    findings.push(match pooler::refuse_transaction_mode(&mut lane, &session, None).await {
-        Ok(_) => Finding::new("pooler", Severity::Ok, "no transaction pooler in between"),
+    findings.push(match pooler::refuse_transaction_mode(&mut lane, &session).await {
+        Ok(()) => Finding::new("pooler", Severity::Ok, "no transaction pooler in between"),
         Err(error) => Finding {
             hint: error.advice().map(str::to_owned),
             ..Finding::new("pooler", Severity::Problem, error.what())

@@ -6,10 +6,11 @@
 //!
 //! The holder is a raw lane, so that it can copy a table itself when queued DDL keeps other lanes from locking it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::ahead::Ahead;
 use super::lane::{LaneOptions, SnapshotLane};
 use super::reader::CatalogReader;
 use super::{error::failed, pooler, settings};
@@ -37,6 +38,8 @@ pub struct Holder {
     since: Instant,
     options: LaneOptions,
     cancel: CancelToken,
+    trip: Duration,
+    ahead: Ahead,
 }
 
 /// A session that is waiting for one of our locks.
@@ -73,31 +76,28 @@ pub fn news_of(version: ServerVersion) -> Option<String> {
 impl Holder {
     /// Connects, refuses transaction poolers, begins, exports, and opens the catalog reader in the same snapshot.
     pub async fn open(options: &LaneOptions) -> Result<(Self, CatalogReader)> {
-        let session = connect::session(&options.connect, Role::Source).await?;
+        let (session, mut lane) = connect::pair(&options.connect, Role::Source).await?;
         // Everything else goes to the very server that answered first: snapshots do not travel.
         let options = LaneOptions { connect: session.pinned(), ..options.clone() };
-        let mut lane = connect::lane(&options.connect, Role::Source).await?;
-        let path = pooler::refuse_transaction_mode(&mut lane, &session, Some(SEARCH_PATH)).await?;
-        let search_path = path.and_then(|path| serde_json::from_str(&path).ok()).unwrap_or_default();
         let version = lane.version();
         refuse_unknown(version)?;
-        let reading = settings::reading(version, options.row_security);
-        let entry = format!("{reading}; {}", settings::UNCONVERTED);
-        lane.execute(&entry).await.map_err(|error| error.context("preparing the snapshot's connection"))?;
-        let Exported { snapshot, encoding, backend, large_catalogs } = export(&mut lane, &options).await?;
-        let reader = join(session, &options, (version, &snapshot)).await?;
-        let cancel = lane.cancel_token();
+        let asked = pooler::ask(&mut lane, &session, Some(SEARCH_PATH)).await?;
+        let exported = export(&mut lane, &options).await?;
+        asked.refuse_another(exported.backend.as_deref())?;
+        let reader = join(session, &options, (version, &exported.snapshot)).await?;
         let holder = Self {
-            cancel,
+            cancel: lane.cancel_token(),
             lane: Mutex::new(lane),
             version,
-            snapshot,
-            encoding,
-            backend,
-            large_catalogs,
-            search_path,
+            snapshot: exported.snapshot,
+            encoding: exported.encoding,
+            backend: exported.backend.and_then(|pid| pid.parse().ok()),
+            large_catalogs: exported.large_catalogs,
+            search_path: asked.answer.and_then(|path| serde_json::from_str(&path).ok()).unwrap_or_default(),
             since: Instant::now(),
             options,
+            trip: asked.trip,
+            ahead: Ahead::default(),
         };
         Ok((holder, reader))
     }
@@ -172,15 +172,31 @@ impl Holder {
         join(session, &self.options, (self.version, &self.snapshot)).await.ok()
     }
 
+    /// Begins to connect so many lanes where the server is far away: [`Self::open_lane`] then gives them out.
+    pub fn open_lanes_ahead(&self, lanes: usize) {
+        self.ahead.begin(&self.options, &self.snapshot, (self.trip, lanes));
+    }
+
+    /// Closes those of them that nobody is going to need.
+    pub fn keep_lanes_ahead(&self, lanes: usize) {
+        self.ahead.keep(lanes);
+    }
+
     /// A new lane in this snapshot, one of so many that work side by side.
     pub async fn open_lane(&self, lanes: usize) -> Result<SnapshotLane> {
+        if let Some(lane) = self.ahead.take().await {
+            return Ok(lane);
+        }
         SnapshotLane::open(&self.options, Some(&self.snapshot), lanes).await
     }
 }
 
-fn begin(options: &LaneOptions) -> String {
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A statement, if there is a role to take on.
+fn set_role(options: &LaneOptions) -> String {
     let role = options.role.as_ref().map(|role| format!("SET ROLE {}; ", crate::sql::quote_ident(role)));
-    format!("{}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", role.unwrap_or_default())
+    role.unwrap_or_default()
 }
 
 /// Lets a session join the snapshot.
@@ -190,10 +206,10 @@ async fn join(
     (version, snapshot): (ServerVersion, &str),
 ) -> Result<CatalogReader> {
     let entry = format!(
-        "{}; {}; {}; SET TRANSACTION SNAPSHOT {}",
+        "{}; {}; {}{BEGIN}; SET TRANSACTION SNAPSHOT {}",
         settings::reading(version, options.row_security),
         settings::ALONE,
-        begin(options),
+        set_role(options),
         crate::sql::quote_literal(snapshot)
     );
     session.batch_execute(&entry).await.map_err(|error| failed("joining the snapshot", error))?;
@@ -205,23 +221,26 @@ struct Exported {
     snapshot: String,
     encoding: String,
     /// The server's process.
-    backend: Option<i32>,
+    backend: Option<String>,
     large_catalogs: bool,
 }
 
-/// Begins the transaction and exports its snapshot.
+/// Begins the transaction and exports its snapshot: one text, one round trip. Whatever it sets it sets inside the transaction. Should
+/// the process behind it be one that a pooler lent, nobody else meets it changed.
 async fn export(lane: &mut Lane, options: &LaneOptions) -> Result<Exported> {
     let sql = format!(
-        "{}; SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding(), pg_catalog.pg_backend_pid(), \
+        "{BEGIN}; {}; {}; {}SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding(), pg_catalog.pg_backend_pid(), \
          pg_catalog.pg_relation_size('pg_catalog.pg_class'::pg_catalog.regclass)",
-        begin(options)
+        settings::reading(lane.version(), options.row_security),
+        settings::UNCONVERTED,
+        set_role(options)
     );
     let rows = lane.execute(&sql).await.map_err(|error| error.context("exporting a snapshot"))?;
     match rows.into_iter().next().map(<[Option<String>; 4]>::try_from) {
         Some(Ok([Some(snapshot), Some(encoding), backend, size])) => Ok(Exported {
             snapshot,
             encoding,
-            backend: backend.and_then(|pid| pid.parse().ok()),
+            backend,
             large_catalogs: size.and_then(|size| size.parse().ok()).is_some_and(|size: u64| size >= LARGE_CATALOGS),
         }),
         _ => Err(Error::new(Kind::Source, "the server answered a query without a row")),

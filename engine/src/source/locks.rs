@@ -21,13 +21,16 @@ const BATCH: usize = 200;
 pub async fn lock(holder: &Holder, tables: &[(String, String)], wait: Option<Duration>) -> Result<()> {
     let timeout = wait.map_or(0, |wait| wait.as_millis());
     let mut lane = holder.lane().await;
+    let mut batches = tables.chunks(BATCH).peekable();
     let mut before = format!("SET lock_timeout = {timeout}; ");
-    for batch in tables.chunks(BATCH) {
+    while let Some(batch) = batches.next() {
+        // In the same text: far away each costs a round trip.
+        let behind = if batches.peek().is_none() { "; SET lock_timeout = 0" } else { "" };
         let list: Vec<String> = batch.iter().map(|(schema, name)| sql::qualified(Some(schema), name)).collect();
         // ONLY, because every child is in the list by itself if it is wanted.
         let only: Vec<String> = list.iter().map(|name| format!("ONLY {name}")).collect();
         let statement = format!(
-            "{}SAVEPOINT batch; LOCK TABLE {} IN ACCESS SHARE MODE; RELEASE SAVEPOINT batch",
+            "{}SAVEPOINT batch; LOCK TABLE {} IN ACCESS SHARE MODE; RELEASE SAVEPOINT batch{behind}",
             std::mem::take(&mut before),
             only.join(", ")
         );
@@ -35,7 +38,6 @@ pub async fn lock(holder: &Holder, tables: &[(String, String)], wait: Option<Dur
             return Err(explain(&mut lane, error, &list).await);
         }
     }
-    lane.execute("SET lock_timeout = 0").await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Promise 3 (one moment): [`holder::Holder`] owns the exporting transaction and the table locks; lanes import its
 //! snapshot. When it dies, everything under it is worth nothing until a new one stands.
 
+mod ahead;
 pub mod copy_out;
 pub mod error;
 pub mod facts;

@@ -4,6 +4,8 @@
 //! and idle, are then served by the same backend process. On a direct connection or a session-mode pooler two open
 //! connections never share one.
 
+use std::time::{Duration, Instant};
+
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::connect::{Lane, Session};
@@ -12,20 +14,46 @@ use crate::source::error::{SourceError, failed};
 
 const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
-/// Refuses transaction-mode (and statement-mode) poolers; both connections are open, idle and in no transaction. Gives the
-/// session's answer to one more question, a statement with one value, which then needs no round trip of its own.
-pub async fn refuse_transaction_mode(
-    lane: &mut Lane,
-    session: &Session,
-    question: Option<&str>,
-) -> Result<Option<String>> {
+/// What a lane and a session, idle and in no transaction, said of themselves.
+pub struct Asked {
+    /// The process that served the lane.
+    lane: Option<String>,
+    /// The session's answer to one more question.
+    pub answer: Option<String>,
+    /// How long the lane's answer took: a round trip.
+    pub trip: Duration,
+}
+
+/// Asks both which process serves them, the lane first, and the session one more question, a statement with one value, which then
+/// needs no round trip of its own.
+///
+/// # Errors
+/// If one process served both: a transaction-mode (or statement-mode) pooler.
+pub async fn ask(lane: &mut Lane, session: &Session, question: Option<&str>) -> Result<Asked> {
+    let since = Instant::now();
     let before = lane_backend(lane).await?;
+    let trip = since.elapsed();
     let (other, answer) = session_backend(session, question).await?;
-    let after = lane_backend(lane).await?;
-    if before == other || before != after {
-        return Err(SourceError::TransactionPooler.into());
+    match before == other {
+        true => Err(SourceError::TransactionPooler.into()),
+        false => Ok(Asked { lane: before, answer, trip }),
     }
-    Ok(answer)
+}
+
+impl Asked {
+    /// Refuses the lane if another process serves it later on.
+    pub fn refuse_another(&self, later: Option<&str>) -> Result<()> {
+        match self.lane.as_deref() == later {
+            true => Ok(()),
+            false => Err(SourceError::TransactionPooler.into()),
+        }
+    }
+}
+
+/// Refuses transaction-mode (and statement-mode) poolers; both connections are open, idle and in no transaction.
+pub async fn refuse_transaction_mode(lane: &mut Lane, session: &Session) -> Result<()> {
+    let asked = ask(lane, session, None).await?;
+    asked.refuse_another(lane_backend(lane).await?.as_deref())
 }
 
 async fn lane_backend(lane: &mut Lane) -> Result<Option<String>> {

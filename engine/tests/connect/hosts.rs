@@ -1,5 +1,6 @@
 //! Several hosts: failover, session attributes, and what is not passed on to the next.
 
+use pgfreight_engine::connect::{Role, Session, pair};
 use pgfreight_fixtures::postgres::{Auth, Cluster, Options};
 use pgfreight_fixtures::process::free_port;
 
@@ -18,6 +19,29 @@ async fn the_first_host_that_answers() {
     let dead = format!("host=127.0.0.1,no-such-host.invalid port={closed},1 user=postgres");
     let text = told(&refused(&options(&dead)).await);
     assert!(text.contains(&closed.to_string()) && text.contains("no-such-host"), "{text}");
+}
+
+/// Opened side by side, both may end on any of the hosts; what is given out is on one.
+#[tokio::test]
+async fn a_pair_is_on_one_server() {
+    let (old, new) = (Cluster::shared(14), Cluster::shared(18));
+    let list = format!("host=127.0.0.1,127.0.0.1 port={},{} user=postgres", old.port(), new.port());
+    let balanced = options(&format!("{list} load_balance_hosts=random"));
+    let mut met = std::collections::BTreeSet::new();
+    for _ in 0..24 {
+        let (session, mut lane) = pair(&balanced, Role::Source).await.unwrap();
+        assert_eq!(lane.version(), session.version());
+        assert_eq!(lane.execute("SHOW port").await.unwrap()[0][0], Some(port_of(&session)));
+        met.insert(session.version().major());
+    }
+    assert_eq!(met.len(), 2, "random hosts were always the same one");
+    let nobody = options(&format!("host=127.0.0.1 port={} user=postgres", free_port()));
+    assert!(pair(&nobody, Role::Source).await.is_err());
+}
+
+fn port_of(session: &Session) -> String {
+    let (_, rest) = session.pinned().describe().rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    rest.split('/').next().unwrap().to_owned()
 }
 
 #[tokio::test]

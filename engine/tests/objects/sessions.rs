@@ -1,9 +1,12 @@
 //! Catalogs read in two sessions of one snapshot say what one session says, whatever happens to the second.
 
+use std::time::Duration;
+
 use pgfreight_engine::introspect::{Positions, Sessions};
 use pgfreight_engine::run::schema::of_database;
 use pgfreight_engine::source::holder::Holder;
-use pgfreight_engine::source::lane::LaneOptions;
+use pgfreight_engine::source::lane::{LaneOptions, SnapshotLane};
+use pgfreight_fixtures::proxy::{Conditions, Ending, Proxy};
 use tokio_postgres::Client;
 
 use super::*;
@@ -99,4 +102,41 @@ async fn lanes_that_keep_every_core_busy_read_themselves() {
         assert_eq!(asked(cores - 1).await, usual, "{major}");
         assert_eq!(asked(cores).await, if major == 18 { "0" } else { &usual }, "{major}");
     }
+}
+
+/// To a server that is far away lanes are connected before anybody asks for one; nearby they are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_of_a_far_server_are_connected_ahead() {
+    let cluster = Cluster::shared(18);
+    let database = cluster.database("objects_far");
+    let proxy = Proxy::start(&format!("{}:{}", cluster.host(), cluster.port()));
+    let opened = async || {
+        let connect = connect(&proxy.url(&database.url()));
+        Holder::open(&LaneOptions { connect, role: None, row_security: false }).await.unwrap()
+    };
+    let (holder, _reader) = opened().await;
+    assert_eq!(proxy.accepted(), 2);
+    let snapshot =
+        async |lane: &mut SnapshotLane| lane.execute("SELECT pg_catalog.pg_current_snapshot()::text").await.unwrap();
+    proxy.set(Conditions { latency: Duration::from_millis(20), ..Conditions::default() });
+    let (far, reader) = opened().await;
+    let seen: String = reader.client().query_one("SELECT pg_current_snapshot()::text", &[]).await.unwrap().get(0);
+    database.execute("CREATE TABLE later ()");
+    // A holder knows how far its server is from its own connection.
+    holder.open_lanes_ahead(5);
+    far.open_lanes_ahead(3);
+    far.keep_lanes_ahead(2);
+    let mut first = far.open_lane(3).await.unwrap();
+    assert_eq!(snapshot(&mut first).await, [[Some(seen.clone())]]);
+    let _second = far.open_lane(3).await.unwrap();
+    let connected = proxy.accepted();
+    assert!((6..=7).contains(&connected), "{connected} connections");
+    // One that was lost meanwhile is its user's trouble; one that never came about is opened again.
+    let mut third = far.open_lane(3).await.unwrap();
+    assert_eq!(proxy.accepted(), connected + 1);
+    assert_eq!(snapshot(&mut third).await, [[Some(seen)]]);
+    far.open_lanes_ahead(1);
+    proxy.end_all(Ending::Reset);
+    proxy.set(Conditions { refusing: true, ..Conditions::default() });
+    assert!(far.open_lane(1).await.is_err());
 }

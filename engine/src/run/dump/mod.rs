@@ -357,6 +357,9 @@ pub(in crate::run) async fn survey(
         around.news.tell(Event::Warning { message });
     }
     around.news.tell(Event::Phase { name: "lock" });
+    if !options.auto_jobs && !selection.data.is_empty() {
+        holder.open_lanes_ahead(options.jobs);
+    }
     let survey = Survey {
         holder,
         reader,
@@ -371,6 +374,7 @@ pub(in crate::run) async fn survey(
     let planning = Box::pin(survey.plan());
     let reading = statistics::read_beside((holder, reader), (&catalog, &selection), planning);
     let (plan, statistics) = Box::pin(reading).await?;
+    holder.keep_lanes_ahead(plan.chunks.len());
     let mut selected = selection.reduce(catalog);
     statistics::add(&mut selected, &selection, statistics);
     let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
