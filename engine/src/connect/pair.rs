@@ -9,7 +9,7 @@ use crate::error::Result;
 /// # Errors
 /// Of the first connection that fails.
 pub async fn pair(options: &ConnectOptions, role: Role) -> Result<(Session, Lane)> {
-    let (session, beside) = tokio::try_join!(session(options, role), lane(options, role))?;
+    let (session, beside) = tokio::try_join!(Box::pin(session(options, role)), Box::pin(lane(options, role)))?;
     if beside.cancel_token().has_address_of(&session.cancel_token()) {
         return Ok((session, beside));
     }

@@ -52,8 +52,8 @@ use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 use rustc_hash::FxHashMap;
 
 use crate::catalog::permutation::permute;
-use crate::catalog::{Body, Catalog, Class, Object, ObjectId, ServerFacts};
-use crate::ids::Oid;
+use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
+use crate::ids::{Oid, ServerVersion};
 
 pub use client::Client;
 pub use error::IntrospectError;
@@ -68,22 +68,27 @@ pub struct Sessions<'a> {
     pub first: &'a tokio_postgres::Client,
     /// Takes a part of the work off the first one. Catalogs of many relations keep two processes of the server busy.
     pub second: Option<&'a tokio_postgres::Client>,
+    /// Version of their server.
+    pub version: ServerVersion,
 }
 
 /// Reads the whole catalog of the database in one session; the cluster's own objects are read apart ([`globals::read`]).
 ///
 /// What a damaged catalog does not say is left out and named among the unsupported.
 pub async fn read(client: &tokio_postgres::Client) -> Result<Catalog, IntrospectError> {
-    read_with(Sessions { first: client, second: None }, Positions::Read).await
+    let version = database::facts(&Client::of(client)).await?.version;
+    read_with(Sessions { first: client, second: None, version }, Positions::Read).await
 }
 
 /// The same, with the positions of sequences or without: the schema alone does not need them.
 pub async fn read_with(sessions: Sessions<'_>, positions: Positions) -> Result<Catalog, IntrospectError> {
     let mut client = Client::of(sessions.first);
-    let ((), server) = futures_util::try_join!(client.begin(), database::facts(&client))?;
     let mut beside = sessions.second.map(Client::of);
+    let features = Features::of(sessions.version);
+    let reading = Box::pin(whole((&client, beside.as_ref().unwrap_or(&client)), &features, positions));
+    let mut answer = futures_util::try_join!(client.begin(), reading).map(|((), catalog)| catalog);
     loop {
-        match Box::pin(whole((&client, beside.as_ref().unwrap_or(&client)), server.clone(), positions)).await {
+        match answer {
             Ok(catalog) => return Ok(catalog),
             Err(error) => match beside.take().is_some_and(|beside| beside.is_closed()) {
                 // It is a help, no more: the first one reads everything.
@@ -91,20 +96,21 @@ pub async fn read_with(sessions: Sessions<'_>, positions: Positions) -> Result<C
                 false => client.take_care(error).await?,
             },
         }
+        answer = Box::pin(whole((&client, beside.as_ref().unwrap_or(&client)), &features, positions)).await;
     }
 }
 
 async fn whole(
     (client, beside): (&Client<'_>, &Client<'_>),
-    server: ServerFacts,
+    features: &Features,
     positions: Positions,
 ) -> Result<Catalog, IntrospectError> {
-    let features = Features::of(server.version);
     // All questions are sent at once; the server answers them in turn.
-    let classes = try_join_all(classes((client, beside), &features, positions));
-    let (database, heads, classes, dependencies, found) = futures_util::try_join!(
-        database::read(client, &features).boxed(),
-        heads::Heads::read(client, &features).boxed(),
+    let classes = try_join_all(classes((client, beside), features, positions));
+    let (server, database, heads, classes, dependencies, found) = futures_util::try_join!(
+        database::facts(client).boxed(),
+        database::read(client, features).boxed(),
+        heads::Heads::read(client, features).boxed(),
         classes,
         depend::ask(client).boxed(),
         census::ask(beside).boxed()

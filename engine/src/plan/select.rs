@@ -232,14 +232,20 @@ fn contradictions(filters: &Filters) -> Result<(), SelectError> {
     }
 }
 
+impl Filters {
+    /// Whether they leave anything of a section.
+    pub fn carries(&self, section: Section) -> bool {
+        let keep = match section {
+            Section::Data => !self.schema_only,
+            _ => !self.data_only,
+        };
+        keep && (self.sections.is_empty() || self.sections.contains(&section))
+    }
+}
+
 fn sections(filters: &Filters) -> BTreeSet<Section> {
     let all = [Section::PreData, Section::Data, Section::PostData];
-    let keep = |section: &Section| match section {
-        Section::Data => !filters.schema_only,
-        _ => !filters.data_only,
-    };
-    let chosen = |section: &Section| filters.sections.is_empty() || filters.sections.contains(section);
-    all.into_iter().filter(|section| keep(section) && chosen(section)).collect()
+    all.into_iter().filter(|section| filters.carries(*section)).collect()
 }
 
 /// Compiled filters and what they match.

@@ -87,7 +87,11 @@ pub(super) async fn extent(reader: &CatalogReader) -> Result<Extent> {
 /// The model of what a snapshot shows; where the catalogs are large, with a second session for as long as that takes.
 pub(super) async fn catalog(holder: &Holder, reader: &CatalogReader, positions: Positions) -> Result<Catalog> {
     let beside = holder.open_second_reader().await;
-    let sessions = Sessions { first: reader.client(), second: beside.as_ref().map(CatalogReader::client) };
+    let sessions = Sessions {
+        first: reader.client(),
+        second: beside.as_ref().map(CatalogReader::client),
+        version: holder.version(),
+    };
     introspect::read_with(sessions, positions).await.map_err(unreadable)
 }
 

@@ -24,7 +24,8 @@ async fn begun(database: &Database<'_>) -> Client {
 }
 
 async fn read_in_two(first: &Client, second: &Client) -> Catalog {
-    introspect::read_with(Sessions { first, second: Some(second) }, Positions::Read).await.unwrap()
+    let version = introspect::read(first).await.unwrap().server.version;
+    introspect::read_with(Sessions { first, second: Some(second), version }, Positions::Read).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,9 @@ const SCALE: f64 = 0.5;
 /// Small tables and large objects at [`SCALE`] and above.
 const MANY: u32 = 10_000;
 
+/// The works there are.
+const WORKS: [&str; 9] = ["dump", "store", "restore", "copy", "memory", "links", "many", "growth", "schemas"];
+
 /// What to run.
 pub struct Settings {
     /// PostgreSQL major of the server and of the client programs beside which ours runs.
@@ -31,7 +34,7 @@ impl Settings {
     /// As the environment says.
     ///
     /// # Panics
-    /// When a variable is no number, or the program is not built.
+    /// When a variable is no number or names no work, or the program is not built.
     pub fn read() -> Self {
         let only = text("BENCH_ONLY", "");
         let settings = Self {
@@ -43,12 +46,15 @@ impl Settings {
             many: number("BENCH_MANY", MANY),
             only: only.split([',', ' ']).filter(|work| !work.is_empty()).map(str::to_owned).collect(),
         };
+        let unknown = settings.only.iter().find(|work| !WORKS.contains(&work.as_str()));
+        assert!(unknown.is_none(), "BENCH_ONLY: no work is called {unknown:?}, but {}", WORKS.join(", "));
         assert!(settings.program.exists(), "{} is missing: cargo build --release", settings.program.display());
         settings
     }
 
     /// Whether a work is run.
     pub fn wants(&self, work: &str) -> bool {
+        debug_assert!(WORKS.contains(&work), "{work}");
         self.only.is_empty() || self.only.iter().any(|only| only == work)
     }
 

@@ -53,6 +53,7 @@ use super::schema;
 use super::timeline::Timeline;
 use crate::catalog::extent::Extent;
 use crate::connect::ConnectOptions;
+use crate::ddl::Section;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::format::manifest::GridMemory;
@@ -340,6 +341,9 @@ pub(in crate::run) async fn survey(
     around: &Surroundings,
 ) -> Result<Surveyed> {
     around.news.tell(Event::Phase { name: "introspect" });
+    if !options.auto_jobs && options.filters.carries(Section::Data) {
+        holder.open_lanes_ahead(options.jobs);
+    }
     let mut catalog = schema::catalog(holder, reader, Positions::Read).await?;
     if options.globals {
         let features = introspect::Features::of(holder.version());
@@ -357,9 +361,6 @@ pub(in crate::run) async fn survey(
         around.news.tell(Event::Warning { message });
     }
     around.news.tell(Event::Phase { name: "lock" });
-    if !options.auto_jobs && !selection.data.is_empty() {
-        holder.open_lanes_ahead(options.jobs);
-    }
     let survey = Survey {
         holder,
         reader,
@@ -371,9 +372,12 @@ pub(in crate::run) async fn survey(
         news: &around.news,
         tag: &|schema: &str, name: &str| (known.tag)(&catalog.database.name, schema, name),
     };
-    let planning = Box::pin(survey.plan());
+    let planning = (survey.lock(), Box::pin(survey.plan()));
     let reading = statistics::read_beside((holder, reader), (&catalog, &selection), planning);
-    let (plan, statistics) = Box::pin(reading).await?;
+    let (plan, statistics) = match Box::pin(reading).await {
+        Ok(done) => done,
+        Err(error) => return Err(survey.explain(error).await),
+    };
     holder.keep_lanes_ahead(plan.chunks.len());
     let mut selected = selection.reduce(catalog);
     statistics::add(&mut selected, &selection, statistics);

@@ -8,26 +8,33 @@ use crate::plan::select::Selection;
 use crate::source::holder::Holder;
 use crate::source::reader::CatalogReader;
 
-/// Waits for other work in the snapshot, and reads statistics where they are carried: meanwhile where the catalogs are large and the
-/// server has one more session to give, otherwise afterwards.
+/// Waits for locks and then for other work in the snapshot, and reads statistics where they are carried: beside both where the
+/// catalogs are large and the server has one more session to give, otherwise while the locks leave the reader idle.
 ///
 /// They are alone on their connection: values that are no text make them begin again, from a savepoint.
 pub(super) async fn read_beside<T>(
     (holder, reader): (&Holder, &CatalogReader),
     (catalog, selection): (&Catalog, &Selection),
-    work: impl Future<Output = Result<T>>,
+    (locks, work): (impl Future<Output = Result<()>>, impl Future<Output = Result<T>>),
 ) -> Result<(T, Found)> {
     if !selection.statistics {
+        locks.await?;
         return Ok((work.await?, Found::default()));
     }
     let features = Features::of(catalog.server.version);
     let read =
         async |reader: &CatalogReader| planner_statistics::read(reader.client(), &features, &catalog.objects).await;
+    // All to their end: work that is dropped half way would leave its statement running.
     let Some(beside) = holder.open_second_reader().await else {
-        return Ok((work.await?, read(reader).await?));
+        let (locked, found) = tokio::join!(locks, read(reader));
+        locked?;
+        return Ok((work.await?, found?));
     };
-    // Both to their end: work that is dropped half way would leave its statement running.
-    let (done, found) = tokio::join!(work, read(&beside));
+    let working = async {
+        locks.await?;
+        work.await
+    };
+    let (done, found) = tokio::join!(working, read(&beside));
     let done = done?;
     match found {
         Err(_) if beside.client().is_closed() => Ok((done, read(reader).await?)),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Body, Catalog, Object, ObjectId, table::TableKind};
 use crate::connect;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, News};
 use crate::format::CopyFormat;
 use crate::format::contents::DataKind;
@@ -68,24 +68,37 @@ pub struct Survey<'a> {
 }
 
 impl Survey<'_> {
-    /// Locks, measures and plans.
-    pub async fn plan(&self) -> Result<DumpPlan> {
-        let wanted: BTreeMap<Oid, &Object> = self
-            .catalog
+    /// What is copied, by OID.
+    fn tables(&self) -> BTreeMap<Oid, &Object> {
+        self.catalog
             .objects
             .iter()
             .filter(|object| self.wanted.contains(&object.id))
             .filter(|object| matches!(&object.body, Body::Table(table) if table.kind == TableKind::Ordinary))
             .map(|object| (object.id.oid, object))
-            .collect();
-        let oids: Vec<Oid> = wanted.keys().copied().collect();
-        if let Err(error) = self.lock(&wanted).await {
-            // The server names one table that may not be read; the user wants all of them.
-            if connect::sqlstate(&error) == Some("42501") {
-                self.refuse(&facts::tables(self.reader.client(), &oids).await?)?;
-            }
-            return Err(error);
+            .collect()
+    }
+
+    /// Locks what is copied. The reader is not used.
+    pub async fn lock(&self) -> Result<()> {
+        let name = |object: &Object| (object.schema.clone().unwrap_or_default(), object.name.clone());
+        let names: Vec<(String, String)> = self.tables().into_values().map(name).collect();
+        locks::lock(self.holder, &names, self.options.lock_wait).await
+    }
+
+    /// Where a lock was refused the server names one table that may not be read; the user wants all of them.
+    pub async fn explain(&self, error: Error) -> Error {
+        if connect::sqlstate(&error) != Some("42501") {
+            return error;
         }
+        let oids: Vec<Oid> = self.tables().into_keys().collect();
+        let told = facts::tables(self.reader.client(), &oids).await.and_then(|tables| self.refuse(&tables));
+        told.err().unwrap_or(error)
+    }
+
+    /// Measures what is locked, and plans.
+    pub async fn plan(&self) -> Result<DumpPlan> {
+        let oids: Vec<Oid> = self.tables().into_keys().collect();
         let client = self.reader.client();
         // Asked in one go: far away every question costs a round trip.
         let (mut tables, types, large_objects) =
@@ -101,12 +114,6 @@ impl Survey<'_> {
         self.tell_kept_as_text(&self.kept_as_text(&tables, &types));
         planned.extend(large_objects);
         Ok(DumpPlan::arrange(planned))
-    }
-
-    async fn lock(&self, wanted: &BTreeMap<Oid, &Object>) -> Result<()> {
-        let names: Vec<(String, String)> =
-            wanted.values().map(|object| (object.schema.clone().unwrap_or_default(), object.name.clone())).collect();
-        locks::lock(self.holder, &names, self.options.lock_wait).await
     }
 
     fn refuse(&self, tables: &[TableFacts]) -> Result<()> {
