@@ -76,7 +76,7 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
         }
     }
     if let Some(connection) = connection {
-        connection.close().await;
+        run.spare(connection);
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
 async fn make(run: &Run, connection: &mut Option<Lane>, batch: &[&EntryTask]) -> Result<bool> {
     let lane = match connection {
         Some(lane) => lane,
-        none => none.insert(run.open_lane().await?),
+        none => none.insert(run.lane().await?),
     };
     let prepared: Vec<Prepared> = batch.iter().filter_map(|task| run.prepared(task.id)).collect();
     quick::entries(run, lane, &prepared).await

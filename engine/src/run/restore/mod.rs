@@ -208,6 +208,7 @@ async fn execute(run: &Arc<Run>, lane: Lane) -> Result<()> {
             // The last stage would get in the way of the check and of the end.
             Stage::Last => {}
             Stage::Build => build(run, tasks).await?,
+            Stage::Positions => serial.in_any_order(&run.unfinished(tasks)).await?,
             Stage::Keys => problems = keys(run, tasks).await?,
             Stage::Refresh => tail::refresh(run).await?,
             Stage::Statistics => tail::statistics(run, &mut serial).await?,

@@ -70,6 +70,16 @@ impl<'a> Serial<'a> {
         self.entries(&last).await
     }
 
+    /// Entries that need nothing of each other: many of them are run by all lanes.
+    pub(super) async fn in_any_order(&mut self, tasks: &[EntryTask]) -> Result<()> {
+        if self.run.options.jobs < 2 || tasks.len() < FAMILIES_MIN {
+            return self.entries(tasks).await;
+        }
+        let each: Vec<Vec<EntryTask>> = tasks.iter().map(|task| vec![task.clone()]).collect();
+        let refused = independent::run(self.run, &each).await?;
+        self.entries(&refused).await
+    }
+
     /// Entries in order. What needs two sessions runs apart.
     pub(super) async fn entries(&mut self, tasks: &[EntryTask]) -> Result<()> {
         let run = self.run;
