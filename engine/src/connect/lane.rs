@@ -105,6 +105,23 @@ impl Lane {
         self.end(done)
     }
 
+    /// Asks several questions, statements that return rows, in one round trip and one transaction; gives the rows of each.
+    ///
+    /// # Errors
+    /// Of the first that fails: then none is answered.
+    pub async fn ask(&mut self, questions: &[String]) -> Result<Vec<Vec<Vec<Option<String>>>>> {
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.begin().await.map_err(|fault| self.error(fault))?;
+        let done = self.wire.simple_all(&questions.join("; ")).await;
+        let answers = self.end(done)?;
+        match answers.len() == questions.len() {
+            true => Ok(answers),
+            false => Err(self.error(Fault::Protocol("not as many answers as questions"))),
+        }
+    }
+
     /// Starts `COPY … TO STDOUT`; statements before it in the same text are run first.
     pub async fn copy_out(&mut self, sql: &str) -> Result<CopyOut<'_>> {
         self.begin_copy_out(sql).await?;

@@ -27,6 +27,7 @@ mod low_water;
 mod options;
 mod pair;
 mod passfile;
+pub mod pooler;
 mod replay;
 mod resolve;
 #[cfg(test)]

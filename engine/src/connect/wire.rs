@@ -286,16 +286,24 @@ impl Wire {
         self.flush().await
     }
 
-    /// Runs statements; gives the rows of the last one that returned any.
+    /// Runs statements; gives the rows of the last one that returns rows.
     pub(super) async fn simple(&mut self, sql: &str) -> Result<Rows, Fault> {
+        Ok(self.simple_all(sql).await?.pop().unwrap_or_default())
+    }
+
+    /// Runs statements; gives the rows of each one that returns rows.
+    pub(super) async fn simple_all(&mut self, sql: &str) -> Result<Vec<Rows>, Fault> {
         self.query(sql).await?;
-        let mut rows = Vec::new();
+        let mut answers: Vec<Rows> = Vec::new();
         loop {
             let message = self.message().await?;
             match message.tag {
-                b'T' => rows.clear(),
-                b'D' => rows.push(data_row(&message.body)?),
-                b'Z' => return Ok(rows),
+                b'T' => answers.push(Rows::new()),
+                b'D' => match answers.last_mut() {
+                    Some(rows) => rows.push(data_row(&message.body)?),
+                    None => return Err(Fault::Protocol("a row before its description")),
+                },
+                b'Z' => return Ok(answers),
                 b'E' => {
                     let fault = server_fault(&message.body);
                     // Keeps the connection usable; what fails now is told by the next statement.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::catalog::features::{NEWEST_MAJOR, OLDEST_MAJOR};
-use crate::connect::{self, ConnectOptions, Lane, Role};
+use crate::connect::{self, ConnectOptions, Lane, Role, pooler};
 use crate::error::{Error, Kind, Result};
-use crate::source::pooler;
+use crate::source::error::SourceError;
 use crate::store::{Pin, Repository, Store, StoreConfig};
 
 /// How bad a finding is.
@@ -51,12 +51,10 @@ impl Finding {
 pub async fn server(options: &ConnectOptions) -> Result<Vec<Finding>> {
     let (session, mut lane) = connect::pair(options, Role::Source).await?;
     let mut findings = vec![version(&lane)];
-    findings.push(match pooler::refuse_transaction_mode(&mut lane, &session).await {
-        Ok(()) => Finding::new("pooler", Severity::Ok, "no transaction pooler in between"),
-        Err(error) => Finding {
-            hint: error.advice().map(str::to_owned),
-            ..Finding::new("pooler", Severity::Problem, error.what())
-        },
+    findings.push(match pooler::lends(&mut lane, &session).await {
+        Ok(false) => Finding::new("pooler", Severity::Ok, "no transaction pooler in between"),
+        Ok(true) => problem(&SourceError::TransactionPooler.into()),
+        Err(error) => problem(&error),
     });
     for (check, judge) in CHECKS {
         match lane.execute(check).await {
@@ -67,6 +65,10 @@ pub async fn server(options: &ConnectOptions) -> Result<Vec<Finding>> {
     lane.close().await;
     session.close().await;
     Ok(findings)
+}
+
+fn problem(error: &Error) -> Finding {
+    Finding { hint: error.advice().map(str::to_owned), ..Finding::new("pooler", Severity::Problem, error.what()) }
 }
 
 fn version(lane: &Lane) -> Finding {

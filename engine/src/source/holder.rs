@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::ahead::Ahead;
+use super::error::{SourceError, failed};
 use super::lane::{LaneOptions, SnapshotLane};
 use super::reader::CatalogReader;
-use super::{error::failed, pooler, settings};
+use super::settings;
 use crate::catalog::features::{NEWEST_MAJOR, OLDEST_MAJOR};
-use crate::connect::{self, CancelToken, Lane, Role, Session};
+use crate::connect::{self, CancelToken, Lane, Role, Session, pooler};
 use crate::error::{Error, Kind, Result};
 use crate::ids::ServerVersion;
 
@@ -64,6 +65,10 @@ fn refuse_unknown(version: ServerVersion) -> Result<()> {
     }
 }
 
+fn refuse_pooler(lends: bool) -> Result<()> {
+    if lends { Err(SourceError::TransactionPooler.into()) } else { Ok(()) }
+}
+
 /// What to say of a server that is newer than this version of ours.
 pub fn news_of(version: ServerVersion) -> Option<String> {
     let what =
@@ -82,8 +87,9 @@ impl Holder {
         let version = lane.version();
         refuse_unknown(version)?;
         let asked = pooler::ask(&mut lane, &session, Some(SEARCH_PATH)).await?;
+        refuse_pooler(asked.shared())?;
         let exported = export(&mut lane, &options).await?;
-        asked.refuse_another(exported.backend.as_deref())?;
+        refuse_pooler(asked.moved(exported.backend.as_deref()))?;
         let reader = join(session, &options, (version, &exported.snapshot)).await?;
         let holder = Self {
             cancel: lane.cancel_token(),

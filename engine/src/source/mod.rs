@@ -13,6 +13,5 @@ pub mod lane;
 pub mod large_objects;
 pub mod load;
 pub mod locks;
-pub mod pooler;
 pub mod reader;
 pub mod settings;

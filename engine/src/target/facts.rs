@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::progress::{SCHEMA, single};
+use super::progress::SCHEMA;
 use crate::connect::Lane;
 use crate::error::{Error, Kind, Result};
 use crate::ids::ServerVersion;
@@ -48,13 +48,21 @@ pub async fn read(lane: &mut Lane) -> Result<TargetFacts> {
     facts(lane).await.map_err(|error| error.context("looking at the target"))
 }
 
+/// One question each, all in one round trip.
 async fn facts(lane: &mut Lane) -> Result<TargetFacts> {
     let sql = "SELECT pg_catalog.current_database(), pg_catalog.getdatabaseencoding(), pg_catalog.pg_is_in_recovery(), \
                pg_catalog.current_setting('server_version')";
-    let row = lane.execute(sql).await?.into_iter().next().unwrap_or_default();
+    let questions = names_known().into_iter().chain([sql.to_owned(), relations(), others()]).collect::<Vec<_>>();
+    let mut answers = lane.ask(&questions).await?.into_iter();
+    let known = Known::of(&mut answers);
+    let row = answers.next().into_iter().flatten().next().unwrap_or_default();
     let Ok([Some(database), Some(encoding), Some(standby), Some(version_text)]) = <[Option<String>; 4]>::try_from(row)
     else {
         return Err(Error::new(Kind::Target, "the server answered a query without a row"));
+    };
+    let pair = |row: Vec<Option<String>>| {
+        let mut fields = row.into_iter().flatten();
+        Some((fields.next()?, fields.next()?))
     };
     Ok(TargetFacts {
         version: lane.version(),
@@ -62,25 +70,40 @@ async fn facts(lane: &mut Lane) -> Result<TargetFacts> {
         database,
         encoding,
         standby: standby == "t",
-        known: known(lane).await?,
-        relations: relations(lane).await?,
-        others: others(lane).await?,
+        known,
+        relations: answers.next().into_iter().flatten().filter_map(pair).collect(),
+        others: first_column(answers.next()).collect(),
     })
 }
 
 /// Reads the names that statements may refer to.
 pub async fn known(lane: &mut Lane) -> Result<Known> {
-    Ok(Known {
-        roles: names(lane, "SELECT rolname FROM pg_catalog.pg_roles").await?,
-        tablespaces: names(lane, "SELECT spcname FROM pg_catalog.pg_tablespace").await?,
-        access_methods: names(lane, "SELECT amname FROM pg_catalog.pg_am WHERE amtype = 't'").await?,
-        empty_schemas: names(lane, &format!("SELECT nspname FROM pg_catalog.pg_namespace n WHERE NOT {}", holds("n")))
-            .await?,
-    })
+    Ok(Known::of(&mut lane.ask(&names_known()).await?.into_iter()))
 }
 
-async fn names(lane: &mut Lane, sql: &str) -> Result<BTreeSet<String>> {
-    Ok(lane.execute(sql).await?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+/// The questions behind [`Known`], in the order of its fields.
+fn names_known() -> [String; 4] {
+    [
+        "SELECT rolname FROM pg_catalog.pg_roles".to_owned(),
+        "SELECT spcname FROM pg_catalog.pg_tablespace".to_owned(),
+        "SELECT amname FROM pg_catalog.pg_am WHERE amtype = 't'".to_owned(),
+        format!("SELECT nspname FROM pg_catalog.pg_namespace n WHERE NOT {}", holds("n")),
+    ]
+}
+
+/// The rows of an answer.
+type Rows = Vec<Vec<Option<String>>>;
+
+impl Known {
+    /// Takes its answers.
+    fn of(answers: &mut impl Iterator<Item = Rows>) -> Self {
+        let mut next = || first_column(answers.next()).collect();
+        Self { roles: next(), tablespaces: next(), access_methods: next(), empty_schemas: next() }
+    }
+}
+
+fn first_column(rows: Option<Rows>) -> impl Iterator<Item = String> {
+    rows.into_iter().flatten().filter_map(|row| row.into_iter().next().flatten())
 }
 
 fn not_of_extension(catalog: &str, alias: &str) -> String {
@@ -98,21 +121,16 @@ fn holds(alias: &str) -> String {
     )
 }
 
-async fn relations(lane: &mut Lane) -> Result<BTreeSet<(String, String)>> {
-    let sql = format!(
+fn relations() -> String {
+    format!(
         "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE {SYSTEM} AND n.nspname <> '{SCHEMA}' AND c.relkind IN ('r', 'v', 'm', 'S', 'f', 'p') AND {}",
         not_of_extension("pg_class", "c")
-    );
-    let pair = |row: Vec<Option<String>>| {
-        let mut fields = row.into_iter().flatten();
-        Some((fields.next()?, fields.next()?))
-    };
-    Ok(lane.execute(&sql).await?.into_iter().filter_map(pair).collect())
+    )
 }
 
-async fn others(lane: &mut Lane) -> Result<Vec<String>> {
-    let sql = format!(
+fn others() -> String {
+    format!(
         "(SELECT 'schema ' || n.nspname FROM pg_catalog.pg_namespace n WHERE {SYSTEM} AND n.nspname NOT IN ('public', \
          '{SCHEMA}') AND {} AND {} LIMIT 3) UNION ALL \
          (SELECT 'function ' || n.nspname || '.' || p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n \
@@ -123,18 +141,32 @@ async fn others(lane: &mut Lane) -> Result<Vec<String>> {
         holds("n"),
         not_of_extension("pg_proc", "p"),
         not_of_extension("pg_type", "t"),
-    );
-    Ok(lane.execute(&sql).await?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    )
 }
 
 /// Whether a table (qualified and quoted) has a row.
 pub async fn has_rows(lane: &mut Lane, table: &str) -> Result<bool> {
-    Ok(single(lane, &format!("SELECT EXISTS (SELECT FROM ONLY {table})")).await?.as_deref() == Some("t"))
+    Ok(have_rows(lane, &[table.to_owned()]).await? == [true])
+}
+
+/// Tables that are looked at together; each is locked meanwhile.
+const TOGETHER: usize = 200;
+
+/// The same of many tables.
+pub async fn have_rows(lane: &mut Lane, tables: &[String]) -> Result<Vec<bool>> {
+    let mut have = Vec::with_capacity(tables.len());
+    for tables in tables.chunks(TOGETHER) {
+        let questions: Vec<String> =
+            tables.iter().map(|table| format!("SELECT EXISTS (SELECT FROM ONLY {table})")).collect();
+        let answers = lane.ask(&questions).await?.into_iter();
+        have.extend(answers.map(|rows| first_column(Some(rows)).next().as_deref() == Some("t")));
+    }
+    Ok(have)
 }
 
 /// User triggers that fire even with `session_replication_role = replica`, qualified.
 pub async fn always_triggers(lane: &mut Lane) -> Result<Vec<String>> {
     let sql = "SELECT t.tgrelid::pg_catalog.regclass || '.' || pg_catalog.quote_ident(t.tgname) \
                FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled IN ('A', 'R') ORDER BY 1";
-    Ok(names(lane, sql).await?.into_iter().collect())
+    Ok(first_column(Some(lane.execute(sql).await?)).collect())
 }

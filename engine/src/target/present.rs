@@ -50,17 +50,18 @@ const PLACES: [Place; 19] = [
     place(Class::Publication, "pubname", None),
 ];
 
-/// Those of some objects that the target has under the same name (and with the same arguments). One question a class.
+/// Those of some objects that the target has under the same name (and with the same arguments). One question a class, all in one round trip.
 pub async fn read(lane: &mut Lane, objects: &[&Object]) -> Result<BTreeSet<ObjectId>> {
     let mut by_class: BTreeMap<Class, Vec<&Object>> = BTreeMap::new();
     for object in objects {
         by_class.entry(object.id.class).or_default().push(object);
     }
     let mut present = BTreeSet::new();
-    for place in &PLACES {
-        let Some(asked) = by_class.get(&place.class) else { continue };
-        let rows =
-            lane.execute(&question(place, asked)).await.map_err(|error| error.context("looking at the target"))?;
+    let asked: Vec<(&Place, &Vec<&Object>)> =
+        PLACES.iter().filter_map(|place| Some((place, by_class.get(&place.class)?))).collect();
+    let questions: Vec<String> = asked.iter().map(|(place, objects)| question(place, objects)).collect();
+    let answers = lane.ask(&questions).await.map_err(|error| error.context("looking at the target"))?;
+    for ((_, asked), rows) in asked.into_iter().zip(answers) {
         let positions = rows.into_iter().filter_map(|row| row.into_iter().next().flatten()?.parse::<usize>().ok());
         present.extend(positions.filter_map(|position| asked.get(position)).map(|object| object.id));
     }

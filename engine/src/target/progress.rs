@@ -102,19 +102,16 @@ pub async fn read(lane: &mut Lane, mark: &RunMark) -> Result<Found> {
         return Ok(Found::Other { origin, started: text(started), same_origin });
     }
     let mut done = Done { restarted: same_server.as_deref() != Some("t"), ..Done::default() };
-    for row in lane.execute(&format!("SELECT entry FROM {SCHEMA}.entry")).await.map_err(unreadable)? {
-        done.entries.extend(number::<u32>(&row, 0));
-    }
-    for row in lane.execute(&format!("SELECT entry FROM {SCHEMA}.begun")).await.map_err(unreadable)? {
-        done.begun.extend(number::<u32>(&row, 0));
-    }
-    for row in lane.execute(&format!("SELECT load, chunk FROM {SCHEMA}.chunk")).await.map_err(unreadable)? {
-        done.chunks.extend(number(&row, 0).zip(number(&row, 1)));
-    }
-    for row in lane.execute(&format!("SELECT what FROM {SCHEMA}.occupied")).await.map_err(unreadable)? {
-        done.occupied.extend(row.into_iter().flatten());
-    }
-    for row in lane.execute(&format!("SELECT class, name, reason FROM {SCHEMA}.loss")).await.map_err(unreadable)? {
+    let tables = ["entry FROM {}.entry", "entry FROM {}.begun", "load, chunk FROM {}.chunk", "what FROM {}.occupied"];
+    let questions = tables.into_iter().chain(["class, name, reason FROM {}.loss"]);
+    let questions: Vec<String> = questions.map(|what| format!("SELECT {}", what.replace("{}", SCHEMA))).collect();
+    let mut answers = lane.ask(&questions).await.map_err(unreadable)?.into_iter();
+    let mut next = || answers.next().unwrap_or_default();
+    next().iter().for_each(|row| done.entries.extend(number::<u32>(row, 0)));
+    next().iter().for_each(|row| done.begun.extend(number::<u32>(row, 0)));
+    next().iter().for_each(|row| done.chunks.extend(number(row, 0).zip(number(row, 1))));
+    done.occupied.extend(next().into_iter().flatten().flatten());
+    for row in next() {
         if let Ok([class, name, reason]) = <[Option<String>; 3]>::try_from(row) {
             done.losses.push(Lost { class: text(class), name: text(name), reason: text(reason) });
         }

@@ -367,3 +367,21 @@ async fn query_errors_quote_no_rows() {
     assert_eq!((error.kind(), sqlstate(&error)), (Kind::Target, Some("23505")));
     assert!(!format!("{} {error:?}", told(&error)).contains("secret"));
 }
+
+/// Several questions in one round trip: each has its own answer, and one that fails leaves none and the lane usable.
+#[tokio::test]
+async fn many_questions_at_once() {
+    let database = Cluster::shared(18).database("connect_ask");
+    let mut lane = open(&database.url()).await;
+    let ask = |questions: &[&str]| questions.iter().map(|question| (*question).to_owned()).collect::<Vec<_>>();
+    let questions = ask(&["SELECT 1", "SELECT 2 WHERE false", "SELECT n, NULL FROM generate_series(3, 4) n"]);
+    let answers = lane.ask(&questions).await.unwrap();
+    let text = |value: &str| Some(value.to_owned());
+    assert_eq!(answers, [vec![vec![text("1")]], vec![], vec![vec![text("3"), None], vec![text("4"), None]]]);
+    assert!(lane.ask(&[]).await.unwrap().is_empty());
+    let error = lane.ask(&ask(&["SELECT 1", "SELECT 1 / 0", "SELECT 2"])).await.unwrap_err();
+    assert!(error.what().contains("division by zero"), "{}", told(&error));
+    assert_eq!(lane.ask(&ask(&["SELECT 5"])).await.unwrap(), [[[text("5")]]]);
+    let error = lane.ask(&ask(&["SET work_mem = '1MB'"])).await.unwrap_err();
+    assert!(told(&error).contains("answers"), "{}", told(&error));
+}

@@ -406,17 +406,23 @@ impl Run {
 /// A connection set up for writing.
 async fn open_lane(target: &ConnectOptions, writing: &Writing) -> Result<Lane> {
     let mut lane = connect::lane(target, Role::Target).await?;
+    set_up(&mut lane, writing).await?;
+    Ok(lane)
+}
+
+/// Sets a lane up for writing.
+async fn set_up(lane: &mut Lane, writing: &Writing) -> Result<()> {
     let mut sql = settings::writing(lane.version(), writing);
-    sql.push_str(on_busy_cores(&lane, writing.lanes));
-    lane.execute(&sql).await.map_err(|error| {
+    sql.push_str(on_busy_cores(lane, writing.lanes));
+    let settled = lane.execute(&sql).await.map_err(|error| {
         let refused = connect::sqlstate(&error) == Some("42501") && writing.triggers_off;
         let error = error.context("preparing a session on the target");
         match refused {
             true => error.hint("--disable-triggers needs a role that may set session_replication_role: a superuser."),
             false => error,
         }
-    })?;
-    Ok(lane)
+    });
+    settled.map(drop)
 }
 
 fn cancelled() -> Error {

@@ -15,9 +15,9 @@ use super::globals::Made;
 use super::read_back::ReadBack;
 use super::renew::Renewal;
 use super::second_try::SecondTry;
-use super::{Run, open_lane};
+use super::{Run, open_lane, set_up};
 use crate::catalog::extent::Extent;
-use crate::connect::{ConnectOptions, Lane};
+use crate::connect::{self, ConnectOptions, Lane, Role, pooler};
 use crate::ddl::{self, Carried, Dialect, Entry, EntryKind, Section, Toc};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -110,12 +110,11 @@ pub(super) async fn prepare(
     guards::refuse_protected(&connect.describe(), connect.database(), &options.protected)?;
     around.news.tell(Event::Phase { name: "connect" });
     let mut writing = Writing { role: options.role.clone(), triggers_off: false, lanes: options.jobs };
-    let mut lane = open_lane(connect, &writing).await?;
+    let mut lane = open_first(connect, &writing).await?;
     let mut facts = facts::read(&mut lane).await?;
     let database = facts.database.clone();
     around.news.tell(Event::Server { role: "target", version: facts.version_text.clone(), database });
     guards::refuse_unfit(&facts)?;
-    refuse_transaction_pooler(&mut lane, connect, &writing).await?;
     let header = &cargo.contents.header;
     for message in guards::warnings(&facts, cargo.contents.catalog.server.version, &header.encoding) {
         around.news.tell(Event::Warning { message });
@@ -253,20 +252,17 @@ fn digest(cargo: &Cargo, options: &RestoreOptions, facts: &TargetFacts) -> Diges
     Digest(*blake3::hash(text.as_bytes()).as_bytes())
 }
 
-/// Two idle connections served by one process mean a pooler that lends connections per transaction: our settings would
-/// leak to others, and theirs to us.
-async fn refuse_transaction_pooler(lane: &mut Lane, connect: &ConnectOptions, writing: &Writing) -> Result<()> {
-    const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
-    let mut other = open_lane(connect, writing).await?;
-    let first = lane.execute(BACKEND).await?;
-    let second = other.execute(BACKEND).await?;
-    let again = lane.execute(BACKEND).await?;
-    other.close().await;
-    if first == second || first != again {
+/// The first lane, for which a second connection is made beside it: behind a pooler that lends connections per transaction our
+/// settings would leak to others, and theirs to us.
+async fn open_first(connect: &ConnectOptions, writing: &Writing) -> Result<Lane> {
+    let (session, mut lane) = connect::pair(connect, Role::Target).await?;
+    if pooler::lends(&mut lane, &session).await? {
         return Err(Error::new(Kind::Target, "there is a pooler in transaction mode between here and the target")
             .hint("Connect to the server itself, or to a session-mode port of the pooler."));
     }
-    Ok(())
+    session.close().await;
+    set_up(&mut lane, writing).await?;
+    Ok(lane)
 }
 
 impl Prepared {
@@ -304,21 +300,24 @@ impl Prepared {
 
     /// Restoring only data: rows that are there already would be doubled.
     async fn find_rows(&mut self, options: &RestoreOptions, cargo: &Cargo) -> Result<()> {
+        let (mut there, mut names) = (Vec::new(), Vec::new());
         for (number, load) in self.plan.loads.iter().enumerate() {
             let table = &cargo.contents.tables[load.table];
             if table.kind == DataKind::LargeObjects {
                 self.occupied.insert(number);
-                continue;
-            }
-            let exists = self.facts.relations.contains(&(table.schema.clone(), table.name.clone()));
-            if exists && facts::has_rows(&mut self.lane, &sql::qualified(Some(&table.schema), &table.name)).await? {
-                self.occupied.insert(number);
-                if !options.allow_non_empty {
-                    return Err(Error::new(Kind::Target, format!("table {} has rows already", load.name))
-                        .hint("Empty it first, or say --allow-non-empty to add rows to them."));
-                }
+            } else if self.facts.relations.contains(&(table.schema.clone(), table.name.clone())) {
+                there.push(number);
+                names.push(sql::qualified(Some(&table.schema), &table.name));
             }
         }
+        let have = facts::have_rows(&mut self.lane, &names).await?;
+        let occupied: Vec<usize> = there.into_iter().zip(have).filter(|(_, has)| *has).map(|(at, _)| at).collect();
+        if let (Some(first), false) = (occupied.first(), options.allow_non_empty) {
+            let name = &self.plan.loads[*first].name;
+            return Err(Error::new(Kind::Target, format!("table {name} has rows already"))
+                .hint("Empty it first, or say --allow-non-empty to add rows to them."));
+        }
+        self.occupied.extend(occupied);
         Ok(())
     }
 

@@ -1,16 +1,16 @@
 //! Is there a pooler in between, and of which kind?
 //!
-//! In transaction mode a pooler lends a server connection for one transaction only: two of our connections, open at once
-//! and idle, are then served by the same backend process. On a direct connection or a session-mode pooler two open
-//! connections never share one.
+//! In transaction mode (and in statement mode) a pooler lends a server connection for one transaction only: two of our connections,
+//! open at once and idle, are then served by the same backend process, or one of them by another each time. On a direct
+//! connection or behind a session-mode pooler two open connections never share one. What is set on a lent connection is met by
+//! whoever is lent it next, so both are asked before anything is set.
 
 use std::time::{Duration, Instant};
 
 use tokio_postgres::SimpleQueryMessage;
 
-use crate::connect::{Lane, Session};
+use super::{Lane, Session};
 use crate::error::Result;
-use crate::source::error::{SourceError, failed};
 
 const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
@@ -18,6 +18,8 @@ const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 pub struct Asked {
     /// The process that served the lane.
     lane: Option<String>,
+    /// The process that served the session.
+    session: Option<String>,
     /// The session's answer to one more question.
     pub answer: Option<String>,
     /// How long the lane's answer took: a round trip.
@@ -26,34 +28,30 @@ pub struct Asked {
 
 /// Asks both which process serves them, the lane first, and the session one more question, a statement with one value, which then
 /// needs no round trip of its own.
-///
-/// # Errors
-/// If one process served both: a transaction-mode (or statement-mode) pooler.
 pub async fn ask(lane: &mut Lane, session: &Session, question: Option<&str>) -> Result<Asked> {
     let since = Instant::now();
     let before = lane_backend(lane).await?;
     let trip = since.elapsed();
     let (other, answer) = session_backend(session, question).await?;
-    match before == other {
-        true => Err(SourceError::TransactionPooler.into()),
-        false => Ok(Asked { lane: before, answer, trip }),
-    }
+    Ok(Asked { lane: before, session: other, answer, trip })
 }
 
 impl Asked {
-    /// Refuses the lane if another process serves it later on.
-    pub fn refuse_another(&self, later: Option<&str>) -> Result<()> {
-        match self.lane.as_deref() == later {
-            true => Ok(()),
-            false => Err(SourceError::TransactionPooler.into()),
-        }
+    /// One process served both.
+    pub fn shared(&self) -> bool {
+        self.lane == self.session
+    }
+
+    /// The lane's process is another one later on.
+    pub fn moved(&self, later: Option<&str>) -> bool {
+        self.lane.as_deref() != later
     }
 }
 
-/// Refuses transaction-mode (and statement-mode) poolers; both connections are open, idle and in no transaction.
-pub async fn refuse_transaction_mode(lane: &mut Lane, session: &Session) -> Result<()> {
+/// Whether the lane's connection is a pooler's, lent for one transaction at a time.
+pub async fn lends(lane: &mut Lane, session: &Session) -> Result<bool> {
     let asked = ask(lane, session, None).await?;
-    asked.refuse_another(lane_backend(lane).await?.as_deref())
+    Ok(asked.shared() || asked.moved(lane_backend(lane).await?.as_deref()))
 }
 
 async fn lane_backend(lane: &mut Lane) -> Result<Option<String>> {
@@ -64,7 +62,7 @@ async fn lane_backend(lane: &mut Lane) -> Result<Option<String>> {
 /// By the simple protocol, because a pooler may not know our prepared statements.
 async fn session_backend(session: &Session, question: Option<&str>) -> Result<(Option<String>, Option<String>)> {
     let messages = session.simple_query(&format!("{BACKEND}; {}", question.unwrap_or_default())).await;
-    let messages = messages.map_err(|error| failed("asking for the server process", error))?;
+    let messages = messages.map_err(|error| session.error(error).context("asking for the server process"))?;
     let mut values = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
         _ => None,
