@@ -124,6 +124,24 @@ async fn a_server_that_restarts_in_the_middle_is_waited_for() {
     }
 }
 
+/// Whoever is lent the pooler's connections next finds none of our settings.
+async fn assert_left_as_it_was(pooled: &str) {
+    for _ in 0..4 {
+        let (client, connection) = tokio_postgres::connect(pooled, tokio_postgres::NoTls).await.unwrap();
+        let driving = tokio::spawn(connection);
+        let shown = client.simple_query("SHOW search_path; SHOW synchronize_seqscans").await.unwrap();
+        let values: Vec<&str> = shown
+            .iter()
+            .filter_map(|message| match message {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(values, ["\"$user\", public", "on"]);
+        driving.abort();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_pooler_is_refused_and_a_session_pooler_is_not() {
     let cluster = Cluster::shared(18);
@@ -136,6 +154,7 @@ async fn a_transaction_pooler_is_refused_and_a_session_pooler_is_not() {
         assert_eq!(error.kind(), Kind::Source, "{}", told(&error));
         assert!(error.advice().is_some_and(|hint| hint.contains("session-mode port")), "{mode:?}: {}", told(&error));
         assert_eq!(depot.listed().await, 0);
+        assert_left_as_it_was(&pooler.url(source.name())).await;
     }
     let pooler = PgBouncer::start(cluster, Mode::Session);
     let report = depot.dump(&pooler.url(source.name())).await.unwrap_or_else(|error| panic!("{}", told(&error)));
@@ -147,6 +166,7 @@ async fn a_transaction_pooler_is_refused_and_a_session_pooler_is_not() {
     let error = depot.restore(&transaction.url(target.name())).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Target, "{}", told(&error));
     assert!(error.advice().is_some_and(|hint| hint.contains("session")), "{}", told(&error));
+    assert_left_as_it_was(&transaction.url(target.name())).await;
     depot.restore(&pooler.url(target.name())).await.unwrap_or_else(|error| panic!("{}", told(&error)));
     pgfreight_fixtures::compare::assert_equal(&source.url(), &target.url(), pgfreight_fixtures::compare::Scope::All);
 }
