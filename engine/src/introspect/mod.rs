@@ -10,6 +10,7 @@ pub mod census;
 mod census_questions;
 mod client;
 pub mod collation;
+mod column_statistics;
 pub mod comment;
 pub mod constraint;
 pub mod conversion;

@@ -1,4 +1,4 @@
-//! The planner's statistics: `pg_class`, `pg_stats`. Two questions for the whole database.
+//! The planner's statistics: `pg_class`, `pg_stats` or, for superusers, `pg_statistic`. Two questions for the whole database.
 //!
 //! `pg_stats` shows what the reader may read, and nothing of tables whose rows a policy hides from it; what it does not
 //! show is not carried, and the target finds out by itself.
@@ -6,8 +6,10 @@
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 
 use super::client::Damage;
+use super::column_statistics::{self, Asked};
 use super::relation::{USER_RELATION, relation};
 use super::rows::{each, rows};
 use super::{Client, Features, IntrospectError};
@@ -39,21 +41,26 @@ struct NameRow {
     name: String,
 }
 
-/// Reads the statistics of every relation that has some, by OID; in a damaged catalog, of those columns the server can speak
+/// Reads the statistics of every relation that has some, by OID, as somebody who is a superuser (or seems to be) or not; in a damaged catalog, of those columns the server can speak
 /// of: the others get their names from `objects`.
 pub async fn read(
-    client: &tokio_postgres::Client,
+    (client, superuser): (&tokio_postgres::Client, bool),
     features: &Features,
     objects: &[Object],
 ) -> Result<Found, IntrospectError> {
     let mut client = Client::of(client);
-    let mut answer = futures_util::try_join!(client.begin(), whole(&client, features)).map(|((), found)| found);
+    let mut asked = if superuser { Asked::Table } else { Asked::View };
+    let mut answer = futures_util::try_join!(client.begin(), whole(&client, features, asked)).map(|((), found)| found);
     let statistics = loop {
         match answer {
             Ok(statistics) => break statistics,
+            Err(error) if asked == Asked::Table && is_refused(&error) => {
+                asked = Asked::View;
+                client.begin_again().await?;
+            }
             Err(error) => client.take_care(error).await?,
         }
-        answer = whole(&client, features).await;
+        answer = whole(&client, features, asked).await;
     };
     let mut found = Found { statistics, damaged: Vec::new() };
     for damage in client.damage() {
@@ -110,10 +117,19 @@ async fn column_name(client: &Client<'_>, oid: u32, number: i16) -> Result<Optio
     Ok(rows::<NameRow>(client, "names of columns", &query).await?.pop().map(|row| row.name))
 }
 
-async fn whole(client: &Client<'_>, features: &Features) -> Result<Vec<PlannerStatistics>, IntrospectError> {
+/// Insufficient privilege.
+fn is_refused(error: &IntrospectError) -> bool {
+    matches!(error, IntrospectError::Query(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
+}
+
+async fn whole(
+    client: &Client<'_>,
+    features: &Features,
+    asked: Asked,
+) -> Result<Vec<PlannerStatistics>, IntrospectError> {
     let kinds: Vec<&str> = known_kinds(features).collect();
     let mut columns: FxHashMap<u32, Vec<ColumnStatistics>> = FxHashMap::default();
-    let (of_columns, of_relations) = (columns_query(&kinds), relations_query(features));
+    let (of_columns, of_relations) = (column_statistics::question(&kinds, asked), relations_query(features));
     let reading = each(client, &of_columns, |row| {
         columns.entry(row.try_get("relation")?).or_default().push(column(row, &kinds)?);
         Ok(())
@@ -162,23 +178,4 @@ fn column(row: &Row, kinds: &[&str]) -> Result<ColumnStatistics, tokio_postgres:
         inherited: row.try_get("inherited")?,
         values: Values::of(values).unwrap_or_default(),
     })
-}
-
-/// The key comes first: what the server cannot say of one column is that column's loss alone.
-///
-/// The view is asked about one relation at a time. It asks itself for the reader's privilege on every column it may show, and
-/// joined as a whole it would do so for all columns of all relations there are, indexes and TOAST tables too.
-fn columns_query(kinds: &[&str]) -> String {
-    let values: String = kinds.iter().map(|kind| format!(", s.{kind}::pg_catalog.text AS {kind}")).collect();
-    format!(
-        "SELECT pg_catalog.concat(c.oid, '.', a.attnum, '.', s.inherited) AS key, c.oid AS relation,
-                a.attname AS column, a.attnum AS number, s.inherited{values}
-           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-          CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_stats
-                               WHERE schemaname = n.nspname AND tablename = c.relname OFFSET 0) s
-           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
-          WHERE {USER_RELATION} AND (c.relkind IN ('r', 'p', 'm', 'f') OR c.relkind IN ('i', 'I') AND EXISTS
-                (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid AND i.indexprs IS NOT NULL))
-          ORDER BY c.oid, a.attnum, s.inherited"
-    )
 }

@@ -219,7 +219,7 @@ async fn join(
         crate::sql::quote_literal(snapshot)
     );
     session.batch_execute(&entry).await.map_err(|error| failed("joining the snapshot", error))?;
-    Ok(CatalogReader::new(session))
+    Ok(CatalogReader::new(session, options.role.is_none()))
 }
 
 /// What the exporting transaction says.

@@ -7,11 +7,19 @@ use crate::connect::Session;
 /// A tokio-postgres session whose transaction imported the snapshot. Dropping it ends that transaction.
 pub struct CatalogReader {
     session: Session,
+    superuser: bool,
 }
 
 impl CatalogReader {
-    pub(super) fn new(session: Session) -> Self {
-        Self { session }
+    /// `as_itself`: no other role was set.
+    pub(super) fn new(session: Session, as_itself: bool) -> Self {
+        let superuser = as_itself && session.parameter("is_superuser") == Some("on");
+        Self { session, superuser }
+    }
+
+    /// Whether its role is a superuser, as the server said when the session began (a pooler in between may say what it likes).
+    pub fn is_superuser(&self) -> bool {
+        self.superuser
     }
 
     /// The client, inside the transaction, with an empty `search_path`.

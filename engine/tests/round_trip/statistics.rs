@@ -1,5 +1,6 @@
 //! The planner's statistics: carried to 18, found out again on older servers, left out on request.
 
+use pgfreight_engine::introspect::{self, planner_statistics};
 use pgfreight_engine::run::options::{DumpOptions, RestoreOptions};
 use pgfreight_fixtures::postgres::{Cluster, Database};
 
@@ -93,5 +94,38 @@ async fn tables_are_known_before_views_are_refreshed() {
         let outcome = place.restore(&report.dump, &target.url(), &options).await.expect("the restore succeeds");
         assert_eq!(outcome.losses, Vec::new());
         assert_eq!(target.value("SELECT columns || ' of ' || rows FROM known"), "5 of 2000", "{jobs} lanes");
+    }
+}
+
+/// Superusers are answered from the table behind the view; whoever takes himself for one by mistake is answered by the view.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_says_what_the_view_says() {
+    for major in [14, 16, 18] {
+        let database = Cluster::shared(major).database("stats_asked");
+        database.execute(TABLES);
+        database.execute(
+            "CREATE TABLE hidden (a int, b text); INSERT INTO hidden SELECT i, repeat('b', i % 9) FROM generate_series(1, 300) i;
+             ALTER TABLE hidden ENABLE ROW LEVEL SECURITY; ALTER TABLE hidden DROP COLUMN a;
+             CREATE TABLE child (more int) INHERITS (hidden); INSERT INTO child SELECT 'x', i FROM generate_series(1, 50) i;
+             ALTER TABLE \"it's\" ALTER tags SET STATISTICS 1000; ANALYZE",
+        );
+        let client = database.client().await;
+        client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET search_path = ''").await.unwrap();
+        let catalog = introspect::read(&client).await.unwrap();
+        let features = introspect::Features::of(catalog.server.version);
+        let read = async |superuser: bool| {
+            let found = planner_statistics::read((&client, superuser), &features, &catalog.objects).await.unwrap();
+            assert_eq!(found.damaged, []);
+            found.statistics
+        };
+        let view = read(false).await;
+        let columns = view.iter().map(|found| found.columns.len()).sum::<usize>();
+        assert!(columns >= 14 && view.iter().any(|found| found.columns.iter().any(|column| column.inherited)));
+        assert_eq!(read(true).await, view, "{major}");
+        client.batch_execute("SET LOCAL ROLE pg_read_all_data").await.unwrap();
+        let reader = read(false).await;
+        let fewer = reader.iter().map(|found| found.columns.len()).sum::<usize>();
+        assert!(0 < fewer && fewer < columns, "a policy hides rows from the reader, and so their statistics");
+        assert_eq!(read(true).await, reader, "{major}");
     }
 }

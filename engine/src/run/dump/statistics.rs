@@ -22,8 +22,10 @@ pub(super) async fn read_beside<T>(
         return Ok((work.await?, Found::default()));
     }
     let features = Features::of(catalog.server.version);
-    let read =
-        async |reader: &CatalogReader| planner_statistics::read(reader.client(), &features, &catalog.objects).await;
+    let read = async |reader: &CatalogReader| {
+        let reader = (reader.client(), reader.is_superuser());
+        planner_statistics::read(reader, &features, &catalog.objects).await
+    };
     // All to their end: work that is dropped half way would leave its statement running.
     let Some(beside) = holder.open_second_reader().await else {
         let (locked, found) = tokio::join!(locks, read(reader));
