@@ -46,7 +46,7 @@ fn sealing(c: &mut Criterion) {
     for (name, format, file) in files() {
         group.throughput(Throughput::Bytes(file.len() as u64));
         for level in [1, 3] {
-            let spec = SealSpec::new([1; 32], Encryption::Recipient(identity.to_public()), level).unwrap();
+            let spec = SealSpec::new([1; 32], Encryption::Recipient(identity.to_public().into()), level).unwrap();
             group.bench_function(format!("{name}/zstd:{level}"), |b| b.iter(|| seal(&spec, format, &file)));
         }
         let spec = SealSpec::new([1; 32], Encryption::None, 1).unwrap();
@@ -60,7 +60,7 @@ fn opening(c: &mut Criterion) {
     let mut group = c.benchmark_group("open");
     group.sample_size(10);
     for (name, format, file) in files() {
-        let spec = SealSpec::new([1; 32], Encryption::Recipient(identity.to_public()), 3).unwrap();
+        let spec = SealSpec::new([1; 32], Encryption::Recipient(identity.to_public().into()), 3).unwrap();
         let sealed = seal(&spec, format, &file);
         let by = Decryption::Identity(identity.clone());
         group.throughput(Throughput::Bytes(file.len() as u64));

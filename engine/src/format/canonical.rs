@@ -69,7 +69,19 @@ pub fn decode_as<T: DeserializeOwned>(
 /// 0x20, everything else as itself.
 fn write_str(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let bytes = text.as_bytes();
+    for bytes in text.as_bytes().chunks(STRETCH) {
+        match bytes.iter().fold(false, |any, byte| any | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\')) {
+            true => write_escaped(out, bytes),
+            false => out.extend_from_slice(bytes),
+        }
+    }
+    out.push(b'"');
+}
+
+/// So many bytes are looked at together for what must be escaped, which most have not.
+const STRETCH: usize = 64;
+
+fn write_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
         let short = match byte {
@@ -93,7 +105,6 @@ fn write_str(out: &mut Vec<u8>, text: &str) {
         from = at + 1;
     }
     out.extend_from_slice(&bytes[from..]);
-    out.push(b'"');
 }
 
 struct Encoder<'a> {
@@ -182,6 +193,9 @@ impl Map<'_> {
 
     /// Sorts the fields by key where they stand: each moves in front of those that come after it.
     fn sort(&mut self) {
+        if self.fields.is_sorted_by(|(one, _), (next, _)| one <= next) {
+            return;
+        }
         let mut end = self.start;
         for next in 0..self.fields.len() {
             let (key, length) = &self.fields[next];

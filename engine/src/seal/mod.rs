@@ -19,6 +19,7 @@ mod filling;
 pub mod fingerprint;
 mod frames;
 pub mod opener;
+mod recipient;
 pub mod sealer;
 mod whole;
 
@@ -29,6 +30,7 @@ use crate::ids::{ContentId, Digest};
 
 pub use fingerprint::{FramingError, RowHasher};
 pub use opener::{Expected, OpenReceipt, Opener, Progress};
+pub use recipient::Recipient;
 pub use sealer::{SealReceipt, Sealer};
 pub use whole::{open_whole, seal_whole};
 
@@ -40,7 +42,7 @@ pub const WINDOW_LOG_MAX: u32 = 23;
 #[derive(Clone)]
 pub enum Encryption {
     /// The repository's age X25519 recipient.
-    Recipient(age::x25519::Recipient),
+    Recipient(Recipient),
     /// Nobody: a repository made with `--no-encryption`.
     None,
 }
@@ -50,7 +52,10 @@ impl Encryption {
     pub fn of(recipient: Option<&str>) -> Result<Self, SealError> {
         match recipient {
             None => Ok(Self::None),
-            Some(text) => text.parse().map(Self::Recipient).map_err(|_| SealError::Recipient),
+            Some(text) => match text.parse::<age::x25519::Recipient>() {
+                Ok(recipient) => Ok(Self::Recipient(recipient.into())),
+                Err(_) => Err(SealError::Recipient),
+            },
         }
     }
 }

@@ -11,7 +11,7 @@ fn identity() -> age::x25519::Identity {
 }
 
 fn spec(identity: Option<&age::x25519::Identity>) -> SealSpec {
-    let encryption = identity.map_or(Encryption::None, |identity| Encryption::Recipient(identity.to_public()));
+    let encryption = identity.map_or(Encryption::None, |identity| Encryption::Recipient(identity.to_public().into()));
     SealSpec::new([7; 32], encryption, 1).unwrap()
 }
 

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn opens_what_it_sealed_and_nothing_else() {
         let identity = age::x25519::Identity::generate();
-        let to = Encryption::Recipient(identity.to_public());
+        let to = Encryption::Recipient(identity.to_public().into());
         let sealed =
             seal_whole(&to, 3, |out| out.write_all(b"the private half").map_err(SealError::Seal)).expect("seals");
         let by = Decryption::Identity(identity);
