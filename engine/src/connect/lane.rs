@@ -4,7 +4,7 @@ use super::attempt::{self, Opened};
 use super::error::Fault;
 use super::explain::running;
 use super::hosts::Host;
-use super::wire::{Wire, server_fault};
+use super::wire::{Rows, Wire, server_fault};
 use super::{CancelToken, ConnectOptions, CopyIn, CopyOut, Role};
 use crate::error::{Error, Result};
 use crate::ids::ServerVersion;
@@ -99,7 +99,7 @@ impl Lane {
 
     /// Runs one or several statements by the simple protocol and returns, as text, the rows of the last one that
     /// returned rows.
-    pub async fn execute(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+    pub async fn execute(&mut self, sql: &str) -> Result<Rows> {
         self.begin().await.map_err(|fault| self.error(fault))?;
         let done = self.wire.simple(sql).await;
         self.end(done)
@@ -109,7 +109,7 @@ impl Lane {
     ///
     /// # Errors
     /// Of the first that fails: then none is answered.
-    pub async fn ask(&mut self, questions: &[String]) -> Result<Vec<Vec<Vec<Option<String>>>>> {
+    pub async fn ask(&mut self, questions: &[String]) -> Result<Vec<Rows>> {
         if questions.is_empty() {
             return Ok(Vec::new());
         }

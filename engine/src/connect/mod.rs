@@ -53,6 +53,7 @@ pub use pair::pair;
 pub use resolve::resolve;
 pub use server_error::ServerError;
 pub use session::{Session, session};
+pub use wire::Rows;
 
 use crate::error::Kind;
 

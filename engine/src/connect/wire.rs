@@ -68,7 +68,7 @@ pub(super) struct Message {
 }
 
 /// Rows of a simple query, as text.
-pub(super) type Rows = Vec<Vec<Option<String>>>;
+pub type Rows = Vec<Vec<Option<String>>>;
 
 /// A connection that has been logged in to (or is about to be).
 pub(super) struct Wire {

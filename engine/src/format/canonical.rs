@@ -193,9 +193,6 @@ impl Map<'_> {
 
     /// Sorts the fields by key where they stand: each moves in front of those that come after it.
     fn sort(&mut self) {
-        if self.fields.is_sorted_by(|(one, _), (next, _)| one <= next) {
-            return;
-        }
         let mut end = self.start;
         for next in 0..self.fields.len() {
             let (key, length) = &self.fields[next];

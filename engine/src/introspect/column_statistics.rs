@@ -29,21 +29,21 @@ enum Kept {
 /// Slots of a row.
 const SLOTS: std::ops::RangeInclusive<u8> = 1..=5;
 
-const fn kept(kind: &str) -> Option<Kept> {
-    Some(match kind.as_bytes() {
-        b"null_frac" => Kept::Column("stanullfrac"),
-        b"avg_width" => Kept::Column("stawidth"),
-        b"n_distinct" => Kept::Column("stadistinct"),
-        b"most_common_vals" => Kept::Values(1),
-        b"most_common_freqs" => Kept::Numbers(1),
-        b"histogram_bounds" => Kept::Values(2),
-        b"correlation" => Kept::Number(3),
-        b"most_common_elems" => Kept::Values(4),
-        b"most_common_elem_freqs" => Kept::Numbers(4),
-        b"elem_count_histogram" => Kept::Numbers(5),
-        b"range_length_histogram" => Kept::Values(6),
-        b"range_empty_frac" => Kept::Number(6),
-        b"range_bounds_histogram" => Kept::Values(7),
+fn kept(kind: &str) -> Option<Kept> {
+    Some(match kind {
+        "null_frac" => Kept::Column("stanullfrac"),
+        "avg_width" => Kept::Column("stawidth"),
+        "n_distinct" => Kept::Column("stadistinct"),
+        "most_common_vals" => Kept::Values(1),
+        "most_common_freqs" => Kept::Numbers(1),
+        "histogram_bounds" => Kept::Values(2),
+        "correlation" => Kept::Number(3),
+        "most_common_elems" => Kept::Values(4),
+        "most_common_elem_freqs" => Kept::Numbers(4),
+        "elem_count_histogram" => Kept::Numbers(5),
+        "range_length_histogram" => Kept::Values(6),
+        "range_empty_frac" => Kept::Number(6),
+        "range_bounds_histogram" => Kept::Values(7),
         _ => return None,
     })
 }

@@ -41,8 +41,8 @@ struct NameRow {
     name: String,
 }
 
-/// Reads the statistics of every relation that has some, by OID, as somebody who is a superuser (or seems to be) or not; in a damaged catalog, of those columns the server can speak
-/// of: the others get their names from `objects`.
+/// Reads the statistics of every relation that has some, by OID; in a damaged catalog, of those columns the server can speak of:
+/// the others get their names from `objects`. A superuser asks the table; who is refused there asks the view.
 pub async fn read(
     (client, superuser): (&tokio_postgres::Client, bool),
     features: &Features,

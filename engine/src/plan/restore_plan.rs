@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`Stage::Before`] | pre-data: schemas, types, functions, tables, … | in order |
 //! | [`Stage::Build`] | table data; indexes and keys as soon as their table is complete | lanes |
-//! | [`Stage::Positions`] | sequences' positions | in order |
+//! | [`Stage::Positions`] | sequences' positions | in order; many of them by lanes |
 //! | [`Stage::Keys`] | foreign keys | lanes |
 //! | [`Stage::Rest`] | rules, triggers, policies, statistics, publications, then all privileges | in order |
 //! | [`Stage::Refresh`] | materialized views, by dependencies | lanes |

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::catalog::features::{NEWEST_MAJOR, OLDEST_MAJOR};
-use crate::connect::{self, ConnectOptions, Lane, Role, pooler};
+use crate::connect::{self, ConnectOptions, Lane, Role, Rows, pooler};
 use crate::error::{Error, Kind, Result};
 use crate::source::error::SourceError;
 use crate::store::{Pin, Repository, Store, StoreConfig};
@@ -83,7 +83,6 @@ fn version(lane: &Lane) -> Finding {
     }
 }
 
-type Rows = Vec<Vec<Option<String>>>;
 type Check = (&'static str, fn(&Rows) -> Vec<Finding>);
 
 fn cell(rows: &Rows, row: usize, column: usize) -> &str {

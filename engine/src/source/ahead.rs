@@ -17,19 +17,24 @@ const FAR: Duration = Duration::from_millis(10);
 type Opening = AbortOnDropHandle<Result<SnapshotLane>>;
 
 /// Connections that are being made.
-#[derive(Default)]
 pub(super) struct Ahead {
+    trip: Duration,
     openings: Mutex<Vec<Opening>>,
 }
 
 impl Ahead {
+    /// None yet, to a server so long a round trip away.
+    pub(super) fn new(trip: Duration) -> Self {
+        Self { trip, openings: Mutex::default() }
+    }
+
     fn openings(&self) -> MutexGuard<'_, Vec<Opening>> {
         self.openings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins to open lanes in a snapshot, where that saves time.
-    pub(super) fn begin(&self, options: &LaneOptions, snapshot: &str, (trip, lanes): (Duration, usize)) {
-        if trip < FAR {
+    pub(super) fn begin(&self, options: &LaneOptions, snapshot: &str, lanes: usize) {
+        if self.trip < FAR {
             return;
         }
         let open = || {

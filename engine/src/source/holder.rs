@@ -6,7 +6,7 @@
 //!
 //! The holder is a raw lane, so that it can copy a table itself when queued DDL keeps other lanes from locking it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -39,7 +39,6 @@ pub struct Holder {
     since: Instant,
     options: LaneOptions,
     cancel: CancelToken,
-    trip: Duration,
     ahead: Ahead,
 }
 
@@ -102,8 +101,7 @@ impl Holder {
             search_path: asked.answer.and_then(|path| serde_json::from_str(&path).ok()).unwrap_or_default(),
             since: Instant::now(),
             options,
-            trip: asked.trip,
-            ahead: Ahead::default(),
+            ahead: Ahead::new(asked.trip),
         };
         Ok((holder, reader))
     }
@@ -180,7 +178,7 @@ impl Holder {
 
     /// Begins to connect so many lanes where the server is far away: [`Self::open_lane`] then gives them out.
     pub fn open_lanes_ahead(&self, lanes: usize) {
-        self.ahead.begin(&self.options, &self.snapshot, (self.trip, lanes));
+        self.ahead.begin(&self.options, &self.snapshot, lanes);
     }
 
     /// Closes those of them that nobody is going to need.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use bytes::{Bytes, BytesMut};
 
 use super::settings;
-use crate::connect::{self, ConnectOptions, CopyOut, Lane, Role};
+use crate::connect::{self, ConnectOptions, CopyOut, Lane, Role, Rows};
 use crate::error::{Error, Kind, Result};
 use crate::sql;
 
@@ -155,7 +155,7 @@ impl SnapshotLane {
     }
 
     /// Runs a statement.
-    pub async fn execute(&mut self, statement: &str) -> Result<Vec<Vec<Option<String>>>> {
+    pub async fn execute(&mut self, statement: &str) -> Result<Rows> {
         self.lane.execute(statement).await
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::progress::SCHEMA;
-use crate::connect::Lane;
+use crate::connect::{Lane, Rows};
 use crate::error::{Error, Kind, Result};
 use crate::ids::ServerVersion;
 
@@ -90,9 +90,6 @@ fn names_known() -> [String; 4] {
         format!("SELECT nspname FROM pg_catalog.pg_namespace n WHERE NOT {}", holds("n")),
     ]
 }
-
-/// The rows of an answer.
-type Rows = Vec<Vec<Option<String>>>;
 
 impl Known {
     /// Takes its answers.

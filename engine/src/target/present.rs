@@ -50,7 +50,8 @@ const PLACES: [Place; 19] = [
     place(Class::Publication, "pubname", None),
 ];
 
-/// Those of some objects that the target has under the same name (and with the same arguments). One question a class, all in one round trip.
+/// Those of some objects that the target has under the same name (and with the same arguments). One question a class, all in one
+/// round trip.
 pub async fn read(lane: &mut Lane, objects: &[&Object]) -> Result<BTreeSet<ObjectId>> {
     let mut by_class: BTreeMap<Class, Vec<&Object>> = BTreeMap::new();
     for object in objects {

@@ -102,9 +102,13 @@ pub async fn read(lane: &mut Lane, mark: &RunMark) -> Result<Found> {
         return Ok(Found::Other { origin, started: text(started), same_origin });
     }
     let mut done = Done { restarted: same_server.as_deref() != Some("t"), ..Done::default() };
-    let tables = ["entry FROM {}.entry", "entry FROM {}.begun", "load, chunk FROM {}.chunk", "what FROM {}.occupied"];
-    let questions = tables.into_iter().chain(["class, name, reason FROM {}.loss"]);
-    let questions: Vec<String> = questions.map(|what| format!("SELECT {}", what.replace("{}", SCHEMA))).collect();
+    let questions = [
+        format!("SELECT entry FROM {SCHEMA}.entry"),
+        format!("SELECT entry FROM {SCHEMA}.begun"),
+        format!("SELECT load, chunk FROM {SCHEMA}.chunk"),
+        format!("SELECT what FROM {SCHEMA}.occupied"),
+        format!("SELECT class, name, reason FROM {SCHEMA}.loss"),
+    ];
     let mut answers = lane.ask(&questions).await.map_err(unreadable)?.into_iter();
     let mut next = || answers.next().unwrap_or_default();
     next().iter().for_each(|row| done.entries.extend(number::<u32>(row, 0)));

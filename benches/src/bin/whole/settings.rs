@@ -54,7 +54,7 @@ impl Settings {
 
     /// Whether a work is run.
     pub fn wants(&self, work: &str) -> bool {
-        debug_assert!(WORKS.contains(&work), "{work}");
+        assert!(WORKS.contains(&work), "{work}");
         self.only.is_empty() || self.only.iter().any(|only| only == work)
     }
 

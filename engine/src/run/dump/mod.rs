@@ -365,7 +365,7 @@ pub(in crate::run) async fn survey(
         holder,
         reader,
         catalog: &catalog,
-        wanted: &selection.data,
+        tables: survey::tables(&catalog, &selection.data),
         large_objects: selection.large_objects,
         options,
         grids: known.grids,

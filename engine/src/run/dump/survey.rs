@@ -53,8 +53,8 @@ pub struct Survey<'a> {
     pub reader: &'a CatalogReader,
     /// The schema.
     pub catalog: &'a Catalog,
-    /// Objects whose data is wanted; those of them that are tables with rows are copied.
-    pub wanted: &'a BTreeSet<ObjectId>,
+    /// What is copied ([`tables`]).
+    pub tables: BTreeMap<Oid, &'a Object>,
     /// Large objects are wanted.
     pub large_objects: bool,
     /// Options.
@@ -67,22 +67,22 @@ pub struct Survey<'a> {
     pub tag: &'a (dyn Fn(&str, &str) -> TableTag + Send + Sync),
 }
 
-impl Survey<'_> {
-    /// What is copied, by OID.
-    fn tables(&self) -> BTreeMap<Oid, &Object> {
-        self.catalog
-            .objects
-            .iter()
-            .filter(|object| self.wanted.contains(&object.id))
-            .filter(|object| matches!(&object.body, Body::Table(table) if table.kind == TableKind::Ordinary))
-            .map(|object| (object.id.oid, object))
-            .collect()
-    }
+/// Of the objects whose data is wanted those that are tables with rows, by OID.
+pub fn tables<'a>(catalog: &'a Catalog, wanted: &BTreeSet<ObjectId>) -> BTreeMap<Oid, &'a Object> {
+    catalog
+        .objects
+        .iter()
+        .filter(|object| wanted.contains(&object.id))
+        .filter(|object| matches!(&object.body, Body::Table(table) if table.kind == TableKind::Ordinary))
+        .map(|object| (object.id.oid, object))
+        .collect()
+}
 
+impl Survey<'_> {
     /// Locks what is copied. The reader is not used.
     pub async fn lock(&self) -> Result<()> {
         let name = |object: &Object| (object.schema.clone().unwrap_or_default(), object.name.clone());
-        let names: Vec<(String, String)> = self.tables().into_values().map(name).collect();
+        let names: Vec<(String, String)> = self.tables.values().copied().map(name).collect();
         locks::lock(self.holder, &names, self.options.lock_wait).await
     }
 
@@ -91,14 +91,19 @@ impl Survey<'_> {
         if connect::sqlstate(&error) != Some("42501") {
             return error;
         }
-        let oids: Vec<Oid> = self.tables().into_keys().collect();
-        let told = facts::tables(self.reader.client(), &oids).await.and_then(|tables| self.refuse(&tables));
-        told.err().unwrap_or(error)
+        match facts::tables(self.reader.client(), &self.oids()).await {
+            Ok(tables) => self.refuse(&tables).err().unwrap_or(error),
+            Err(_) => error,
+        }
+    }
+
+    fn oids(&self) -> Vec<Oid> {
+        self.tables.keys().copied().collect()
     }
 
     /// Measures what is locked, and plans.
     pub async fn plan(&self) -> Result<DumpPlan> {
-        let oids: Vec<Oid> = self.tables().into_keys().collect();
+        let oids = self.oids();
         let client = self.reader.client();
         // Asked in one go: far away every question costs a round trip.
         let (mut tables, types, large_objects) =

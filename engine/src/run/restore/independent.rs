@@ -1,4 +1,4 @@
-//! Tables that do not know of each other, made by all lanes.
+//! Tables that do not know of each other, and positions of sequences, made by all lanes.
 //!
 //! What the server refuses here is no loss: it was taken back, and the one connection that makes everything in order tries it
 //! again behind them, one by one, and tells what is wrong.

@@ -414,15 +414,14 @@ async fn open_lane(target: &ConnectOptions, writing: &Writing) -> Result<Lane> {
 async fn set_up(lane: &mut Lane, writing: &Writing) -> Result<()> {
     let mut sql = settings::writing(lane.version(), writing);
     sql.push_str(on_busy_cores(lane, writing.lanes));
-    let settled = lane.execute(&sql).await.map_err(|error| {
+    lane.execute(&sql).await.map(drop).map_err(|error| {
         let refused = connect::sqlstate(&error) == Some("42501") && writing.triggers_off;
         let error = error.context("preparing a session on the target");
         match refused {
             true => error.hint("--disable-triggers needs a role that may set session_replication_role: a superuser."),
             false => error,
         }
-    });
-    settled.map(drop)
+    })
 }
 
 fn cancelled() -> Error {
