@@ -49,11 +49,6 @@ pub fn contents(dump: &DumpId, encrypted: bool) -> String {
     format!("{DUMPS}/{dump}/contents.zst{}", if encrypted { ".age" } else { "" })
 }
 
-/// Folder of a run's journal.
-pub fn run(dump: &DumpId) -> String {
-    format!("{RUNS}/{dump}")
-}
-
 /// One journal record.
 pub fn run_record(dump: &DumpId, number: u32) -> String {
     format!("{RUNS}/{dump}/{number:06}")

@@ -38,6 +38,11 @@ impl Batch {
         self.waiting.push(chunk);
     }
 
+    /// Records that were taken so far; they are numbered from 0.
+    pub fn records(&self) -> u32 {
+        self.number
+    }
+
     /// The next record, if it is time for one.
     pub fn due(&mut self, now: DateTime<Utc>) -> Option<JournalRecord> {
         let waited = self.since.is_some_and(|since| now - since >= EVERY);

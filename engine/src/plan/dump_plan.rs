@@ -99,6 +99,11 @@ impl DumpPlan {
         Self { chunks, tables: tables.into_iter().map(|(table, _)| table).collect() }
     }
 
+    /// Lanes that have something to do, of so many.
+    pub fn lanes(&self, jobs: usize) -> usize {
+        jobs.min(self.chunks.len())
+    }
+
     /// Estimated raw bytes of everything.
     pub fn bytes(&self) -> u64 {
         self.tables.iter().map(|table| table.bytes).sum()

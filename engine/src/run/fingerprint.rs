@@ -220,7 +220,7 @@ async fn lane(readers: Arc<Readers>, number: usize) -> Result<()> {
             return Ok(());
         }
         if jobs.len() > 1 {
-            let reading = readers.stint(number, "small tables".to_owned());
+            let reading = readers.stint(number, "small tables");
             let together = together(&readers, &mut lane, &jobs).await?;
             drop(reading);
             if let Some(together) = together {
@@ -229,7 +229,7 @@ async fn lane(readers: Arc<Readers>, number: usize) -> Result<()> {
             }
         }
         for job in &jobs {
-            let reading = readers.stint(number, readers.tables[job.table].display_name());
+            let reading = readers.stint(number, &readers.tables[job.table].display_name());
             let outcome = with_retries(&readers, &mut lane, job).await?;
             drop(reading);
             readers.record(job, outcome);
@@ -247,9 +247,9 @@ impl Readers {
         jobs.drain(..count).collect()
     }
 
-    fn stint(&self, number: usize, name: String) -> Option<timeline::Begun<'_>> {
+    fn stint(&self, number: usize, name: &str) -> Option<timeline::Begun<'_>> {
         let (timeline, first) = self.timeline.as_ref()?;
-        Some(timeline.begin(Work { lane: first + number, what: "check".to_owned(), name, chunk: None }))
+        Some(timeline.begin(Work::shared(first + number, "check", name)))
     }
 
     fn record(&self, job: &Job, outcome: Result<Reading, String>) {

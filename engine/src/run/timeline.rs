@@ -35,6 +35,13 @@ pub struct Begun<'a> {
     at: Instant,
 }
 
+impl Work {
+    /// What is done for several chunks at a time.
+    pub fn shared(lane: usize, what: &str, name: &str) -> Self {
+        Self { lane, what: what.to_owned(), name: name.to_owned(), chunk: None }
+    }
+}
+
 impl Timeline {
     /// Begins now.
     pub fn new(news: &News) -> Self {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     GetOptions, GetRange, GetResult, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
@@ -183,7 +183,7 @@ impl Store {
     pub(super) fn list(&self, under: &str) -> BoxStream<'static, Result<Listed>> {
         let path = match self.path(under) {
             Ok(path) => path,
-            Err(error) => return futures_util::stream::once(async { Err(error) }).boxed(),
+            Err(error) => return stream::once(async { Err(error) }).boxed(),
         };
         let skip = if self.prefix.as_ref().is_empty() { 0 } else { self.prefix.as_ref().len() + 1 };
         let doing = format!("listing {under}");
@@ -202,5 +202,19 @@ impl Store {
             Err(error) if trouble(&error) != Trouble::NotFound => Err(convert(&error, &format!("deleting {key}"))),
             _ => Ok(()),
         }
+    }
+
+    /// Deletes objects, many at a time; those that are not there are as good as deleted.
+    pub(super) async fn delete_all(&self, keys: &[String]) -> Result<()> {
+        let paths: Vec<Path> = keys.iter().map(|key| self.path(key)).collect::<Result<_>>()?;
+        let mut deleted = self.inner.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
+        while let Some(outcome) = deleted.next().await {
+            if let Err(error) = outcome
+                && trouble(&error) != Trouble::NotFound
+            {
+                return Err(convert(&error, "deleting objects"));
+            }
+        }
+        Ok(())
     }
 }

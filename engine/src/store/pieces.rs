@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use object_store::MultipartUpload;
 
 use super::error::{Trouble, convert, trouble};
 use super::handle::Store;
@@ -54,15 +55,24 @@ impl Repository {
 /// more would do no harm, so the put needs no condition and may be repeated after a lost answer.
 pub(super) async fn put_named(store: &Store, key: &str, bytes: Bytes) -> Result<bool> {
     let length = bytes.len() as u64;
-    if is_there(store, key, length).await? {
-        return Ok(true);
+    if !(store.is_remote() && length > limits::PART_SIZE) {
+        if is_there(store, key, length).await? {
+            return Ok(true);
+        }
+        return store.put(key, bytes).await.map(|()| false);
     }
-    if store.is_remote() && length > limits::PART_SIZE {
-        put_parts(store, key, &bytes).await?;
-    } else {
-        store.put(key, bytes).await?;
+    // Beside the look: a store may be far away.
+    let (there, upload) = tokio::join!(is_there(store, key, length), store.multipart(key));
+    match (there, upload) {
+        (Ok(false), upload) => put_parts(store, key, &bytes, upload?).await.map(|()| false),
+        (there, upload) => {
+            if let Ok(mut unneeded) = upload {
+                // What stays nevertheless has no parts.
+                let _ = unneeded.abort().await;
+            }
+            there
+        }
     }
-    Ok(false)
 }
 
 async fn is_there(store: &Store, key: &str, length: u64) -> Result<bool> {
@@ -78,9 +88,8 @@ async fn is_there(store: &Store, key: &str, length: u64) -> Result<bool> {
 
 /// A multipart upload in equal parts (the last may be shorter), several at a time. What fails is aborted, so that the
 /// store keeps no parts; parts of a process that died are for the bucket's lifecycle rule.
-async fn put_parts(store: &Store, key: &str, bytes: &Bytes) -> Result<()> {
+async fn put_parts(store: &Store, key: &str, bytes: &Bytes, mut upload: Box<dyn MultipartUpload>) -> Result<()> {
     let part = limits::PART_SIZE as usize;
-    let mut upload = store.multipart(key).await?;
     let parts: Vec<_> = (0..bytes.len())
         .step_by(part)
         .map(|from| upload.put_part(bytes.slice(from..bytes.len().min(from + part)).into()))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::TryStreamExt;
+use futures_util::stream::{self, TryStreamExt};
 
 use super::handle::Store;
 use super::{Pin, UnfinishedRun, pieces};
@@ -16,6 +16,9 @@ use crate::format::{check, layout};
 use crate::ids::{Digest, DumpId, WriterId};
 use crate::keys::WriterKey;
 use crate::limits;
+
+/// Records of journals that are read at a time.
+const RECORDS_AT_ONCE: usize = 16;
 
 /// A repository. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -160,19 +163,23 @@ impl Repository {
         let records = listing.try_filter_map(|found| async move { Ok(layout::parse_run_record(&found.key)) });
         let mut records: Vec<(DumpId, u32)> = records.try_collect().await?;
         records.sort();
-        let mut runs: Vec<UnfinishedRun> = Vec::new();
-        for (dump, number) in records {
-            if runs.last().is_none_or(|run| run.dump != dump) {
-                runs.push(UnfinishedRun { dump: dump.clone(), records: Vec::new(), refused: Vec::new() });
-            }
+        let reads = stream::iter(records.into_iter().map(Ok)).map_ok(|(dump, number)| async move {
             let read = self.read_record(&dump, number, writer).await?;
-            let Some(run) = runs.last_mut() else { continue };
-            match read {
-                Ok(record) => run.records.push(record),
-                Err(why) => run.refused.push((number, why)),
+            Ok::<_, Error>((dump, number, read))
+        });
+        let in_order = reads.try_buffered(RECORDS_AT_ONCE);
+        let gathered = in_order.try_fold(Vec::<UnfinishedRun>::new(), |mut runs, (dump, number, read)| async move {
+            if runs.last().is_none_or(|run| run.dump != dump) {
+                runs.push(UnfinishedRun { dump, records: Vec::new(), refused: Vec::new() });
             }
-        }
-        Ok(runs)
+            match (runs.last_mut(), read) {
+                (Some(run), Ok(record)) => run.records.push(record),
+                (Some(run), Err(why)) => run.refused.push((number, why)),
+                (None, _) => {}
+            }
+            Ok(runs)
+        });
+        gathered.await
     }
 
     /// One record, or why it is not used.
@@ -187,13 +194,10 @@ impl Repository {
         Ok(JournalRecord::decode(&bytes, &place, writer).map_err(|error| error.to_string()))
     }
 
-    /// Deletes a run's journal, after its dump was committed or given up.
-    pub async fn delete_run(&self, dump: &DumpId) -> Result<()> {
-        let records: Vec<_> = self.store.list(&layout::run(dump)).try_collect().await?;
-        for record in records {
-            self.store.delete(&record.key).await?;
-        }
-        Ok(())
+    /// Deletes records of journals, after their dumps were committed or given up.
+    pub async fn delete_records(&self, records: impl IntoIterator<Item = (&DumpId, u32)>) -> Result<()> {
+        let keys: Vec<String> = records.into_iter().map(|(dump, number)| layout::run_record(dump, number)).collect();
+        self.store.delete_all(&keys).await
     }
 }
 

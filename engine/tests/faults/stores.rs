@@ -3,14 +3,18 @@
 use std::process::Command;
 
 use pgfreight_engine::Kind;
+use pgfreight_engine::format::journal::JournalRecord;
+use pgfreight_engine::format::{CURRENT, capabilities, layout};
+use pgfreight_engine::run::memory::Memory;
 use pgfreight_engine::store::Patience;
 use pgfreight_fixtures::http_fault::{Fault, HttpProxy, Rule};
 use pgfreight_fixtures::postgres::Cluster;
+use pgfreight_fixtures::proxy::{Conditions, Proxy};
 use pgfreight_fixtures::s3::Server;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::store_contract::s3_config;
+use crate::store_contract::{dump_id, noise, s3_config, whole_chunk, writer_key};
 
 /// An S3 server of its own, a proxy that fails on demand in front of it, a repository behind both.
 async fn s3_depot() -> (Server, Arc<HttpProxy>, Depot) {
@@ -82,6 +86,61 @@ async fn refused_credentials_end_a_dump_at_once() {
     assert!(proxy.faults() <= 3, "a refusal is not repeated: {}", proxy.faults());
     proxy.clear();
     assert_eq!(depot.listed().await, 0);
+}
+
+/// How many uploads were under way at once, at most.
+fn most_at_once(story: &Story) -> usize {
+    let stints = |event: &Event| match event {
+        Event::Stint { what, begin, end, .. } if what == "store" => Some((*begin, *end)),
+        _ => None,
+    };
+    let stored: Vec<(f64, f64)> = story.events().iter().filter_map(stints).collect();
+    let at = |moment: f64| stored.iter().filter(|(begin, end)| (*begin..*end).contains(&moment)).count();
+    stored.iter().map(|(begin, _)| at(*begin)).max().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_store_gets_chunks_side_by_side_as_long_as_there_is_memory() {
+    let source = Cluster::shared(18).database("faults_far_store");
+    big(&source);
+    // The second is the least that one lane can do with: what it copies, and what it has just copied.
+    for (memory, most) in [(Memory::Usual, 4..=17), (Memory::Limit(58 << 20), 1..=2)] {
+        let server = Server::start();
+        let proxy = Proxy::start(server.authority());
+        let depot = Depot::at(s3_config(&server, &format!("http://{}", proxy.address()))).await;
+        proxy.set(Conditions { latency: Duration::from_millis(100), ..Conditions::default() });
+        let story = Story::plain();
+        let dumped = depot.dump_as(&source.url(), &DumpOptions { memory, ..small_chunks(1) }, &story.around()).await;
+        dumped.unwrap_or_else(|error| panic!("{}", told(&error)));
+        let found = most_at_once(&story);
+        assert!(most.contains(&found), "{memory:?}: {found} at once");
+        proxy.set(Conditions::default());
+        depot.assert_equal(&source).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_leaves_the_journal_of_another_writer() {
+    let source = Cluster::shared(18).database("faults_other_writer");
+    little(&source);
+    let depot = Depot::new().await;
+    let repository = depot.writer.repository().clone();
+    let other = writer_key(&repository, depot.writer.recipient().map(str::to_owned), 9);
+    let record = JournalRecord {
+        format: CURRENT,
+        capabilities: capabilities(true),
+        repository,
+        dump: dump_id(1),
+        number: 0,
+        writer: other.id(),
+        written: chrono::Utc::now(),
+        chunks: vec![whole_chunk(&noise(10, 1))],
+    };
+    let path = depot.path(&layout::run_record(&record.dump, 0));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, record.encode(other.signing()).unwrap()).unwrap();
+    depot.dump(&source.url()).await.unwrap();
+    assert_eq!(depot.files("runs"), BTreeSet::from([path]), "another host may still be dumping");
 }
 
 #[tokio::test(flavor = "multi_thread")]

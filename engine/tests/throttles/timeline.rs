@@ -47,8 +47,7 @@ async fn a_timeline_without_overlaps_can_be_rebuilt_from_the_events() {
     let options = DumpOptions { jobs: 3, chunk_target: 1 << 20, ..DumpOptions::default() };
     let dumped = place.dump_as(&source.url(), &options, &heard.around()).await.expect("dumped");
     let lanes = rebuilt(&heard, dumped.seconds);
-    // Three lanes copy; what they store goes on beside their next copy, on lines of its own.
-    assert!(lanes.keys().all(|lane| *lane < 6), "{:?}", lanes.keys());
+    // Three lanes copy; what they store goes on beside their next copies, on lines of its own.
     assert!(
         lanes
             .iter()

@@ -34,6 +34,8 @@ pub struct Budget {
     pub pool_bytes: u64,
     /// Largest piece to cut.
     pub piece_size: u64,
+    /// Units that a piece for every lane takes.
+    reserve: usize,
     pool: Arc<Semaphore>,
 }
 
@@ -58,8 +60,14 @@ impl Budget {
         let pool_bytes = for_rows - (least - count * LANE_SHARE_MIN);
         let share = pool_bytes / count / 2;
         let piece_size = if share >= PART_SIZE { share / PART_SIZE * PART_SIZE } else { share }.min(PIECE_MAX);
-        let units = usize::try_from(pool_bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
-        Ok(Self { pool_bytes, piece_size, pool: Arc::new(Semaphore::new(units)) })
+        let units = |bytes| usize::try_from(bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+        let pool = Arc::new(Semaphore::new(units(pool_bytes)));
+        Ok(Self { pool_bytes, piece_size, reserve: units(count * piece_size), pool })
+    }
+
+    /// Whether less is left than what the lanes are about to copy may need.
+    pub fn is_short(&self) -> bool {
+        self.pool.available_permits() < self.reserve
     }
 
     /// Grows a share to `bytes`; false when the pool is empty and the holder should upload what it has.
@@ -167,7 +175,9 @@ mod tests {
         let (mut first, mut second) = (Share::default(), Share::default());
         assert!(budget.try_grow(&mut first, budget.pool_bytes - MIB));
         assert!(!budget.try_grow(&mut second, 2 * MIB));
+        assert!(budget.is_short());
         drop(first);
+        assert!(!budget.is_short());
         budget.grow(&mut second, 2 * MIB).await;
         assert!(budget.try_grow(&mut second, 3 * MIB));
     }

@@ -5,10 +5,11 @@
 //! exhausted the lane uploads what it has and goes on.
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::budget::{Budget, Share};
 use crate::connect::CopyOut;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Counters, News};
 use crate::format::CopyFormat;
 use crate::format::manifest::Piece;
@@ -24,6 +25,9 @@ pub const HANDOVER: usize = 2 * BATCH;
 
 /// Pieces uploaded early are not smaller than this, lest a starved lane litter the store with crumbs.
 const SPILL_MIN: usize = 1 << 20;
+
+/// Pieces of one chunk that are stored at a time.
+const PIECES_AT_ONCE: usize = 2;
 
 /// What a lane seals with.
 #[derive(Clone, Copy)]
@@ -116,17 +120,19 @@ fn stored(bench: Bench<'_>, object: ObjectRef) -> Piece {
     }
 }
 
-/// Stores what is left of a chunk; each piece's memory is free once it is stored. A chunk that is one piece has been
+/// Stores what is left of a chunk. A chunk that is one piece has been
 /// digested already, while its bytes were in the cache.
 pub async fn store_rest(bench: Bench<'_>, copied: Copied) -> Result<(SealReceipt, Vec<Piece>)> {
     let Copied { receipt, spilled: mut pieces, rest, share: _held } = copied;
     let alone = pieces.is_empty() && rest.len() == 1;
-    for piece in rest {
+    let putting = rest.into_iter().map(|piece| async {
         let object = match alone {
             true => bench.repository.put_named_piece(receipt.sealed, piece).await?,
             false => bench.repository.put_piece(piece).await?,
         };
-        pieces.push(stored(bench, object));
-    }
+        Ok::<_, Error>(stored(bench, object))
+    });
+    let in_order = stream::iter(putting).buffered(PIECES_AT_ONCE);
+    pieces.extend(in_order.try_collect::<Vec<_>>().await?);
     Ok((receipt, pieces))
 }

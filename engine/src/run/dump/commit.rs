@@ -1,16 +1,18 @@
-//! The end of a dump: contents, then one look at every object, then the manifest (promise 1).
+//! The end of a dump: contents and one look at every object, then the manifest (promise 1).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::contents::Writing;
 use super::gather::Done;
+use super::journal::Journal;
+use super::known::{Known, OldRun};
 use super::lanes::Hall;
-use super::survey;
-use super::{Run, known::Known};
+use super::{Run, survey};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Counters, Event};
 use crate::format::CURRENT;
 use crate::format::contents::{Fingerprint, TableChunk, TableData};
+use crate::format::journal::JournalRecord;
 use crate::format::manifest::{GridMemory, Manifest, StoredChunk, StoredContents};
 use crate::ids::{ContentId, TableTag};
 use crate::run::report::{DumpReport, Loss};
@@ -27,6 +29,8 @@ pub struct Commit<'a> {
     pub hall: &'a Hall,
     /// Superseded journals, remembered grids.
     pub known: &'a Known,
+    /// The journal's last record.
+    pub record: Option<JournalRecord>,
 }
 
 impl Commit<'_> {
@@ -43,19 +47,16 @@ impl Commit<'_> {
         let report = self.report(&done, &tables, &chunks);
         let grids = self.grids();
         let capabilities = self.contents.capabilities.clone();
-        let stored = self.contents.finish(run, tables).await?;
-        check(run, &chunks).await?;
-        let manifest = manifest(run, capabilities, chunks, stored, grids);
+        // Side by side: the store may be far away, and only the manifest has to come behind all others.
+        let journal = Journal { repository: run.repository, writer: run.writer };
+        let (recorded, stored, checked) =
+            tokio::join!(journal.write(self.record.as_ref()), self.contents.finish(run, tables), check(run, &chunks),);
+        recorded?;
+        checked?;
+        let manifest = manifest(run, capabilities, chunks, stored?, grids);
         run.repository.commit(&manifest, run.writer).await?;
         run.around.news.tell(Event::Committed { dump: run.dump.clone() });
-        // The journals' work is done; a leftover is harmless and goes with a later dump.
-        let committed = manifest.chunks.iter().map(|chunk| chunk.id).collect();
-        let old = self.known.runs.iter().filter(|old| old.is_superseded(&committed, manifest.finished));
-        for superseded in old.map(|old| &old.dump).chain([&run.dump]) {
-            if let Err(error) = run.repository.delete_run(superseded).await {
-                run.around.news.tell(Event::Warning { message: format!("a finished journal stays behind: {error}") });
-            }
-        }
+        forget_journals(run, self.known, &manifest, self.hall.gather.records()).await;
         Ok(report)
     }
 
@@ -125,6 +126,16 @@ impl Commit<'_> {
             losses: self.losses.clone(),
             seconds: 0.0,
         }
+    }
+}
+
+/// Removes the journals whose work is done, of this run and of earlier ones. What stays is harmless and goes with a later dump.
+async fn forget_journals(run: &Run<'_>, known: &Known, manifest: &Manifest, records: u32) {
+    let committed = manifest.chunks.iter().map(|chunk| chunk.id).collect();
+    let old = known.runs.iter().filter(|old| old.is_superseded(&committed, manifest.finished));
+    let mine = (0..records).map(|number| (&manifest.dump, number));
+    if let Err(error) = run.repository.delete_records(old.flat_map(OldRun::records).chain(mine)).await {
+        run.around.news.tell(Event::Warning { message: format!("finished journals stay behind: {error}") });
     }
 }
 

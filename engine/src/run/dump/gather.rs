@@ -108,6 +108,11 @@ impl Gather {
         if now { journal.take(Utc::now()) } else { journal.due(Utc::now()) }
     }
 
+    /// Records that were taken out so far, in this attempt and those before.
+    pub fn records(&self) -> u32 {
+        self.state().journal.records()
+    }
+
     /// Everything that is stored, and the journal: for the next attempt.
     pub fn state_for_next(&self) -> (Stored, Batch) {
         let state = self.state();

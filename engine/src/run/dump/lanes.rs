@@ -1,24 +1,23 @@
 //! Lanes of a dump: each owns a connection in the snapshot and takes the next chunk until none is left.
 //!
-//! While a lane's last chunk goes to the store, the next one is copied: neither server nor store waits for the other.
+//! While a lane's last chunks go to the store, the next one is copied: neither server nor store waits for the other.
 //!
 //! A lost connection costs one chunk's work: the chunk goes back to the lane, which opens a new connection under the same
 //! snapshot, within limits. If the snapshot itself is gone the whole attempt ends with [`Lost`], and the run begins again.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-
-use super::chunk::{self, Bench, Copied};
+use super::chunk::{self, Bench};
 use super::gather::Gather;
 use super::packer::{Pack, Packer};
 use super::polite::Gate;
 use super::small::SealedChunk;
+use super::storing::{Storing, Unstored};
 use crate::connect::CopyOut;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, News};
 use crate::limits::{CHUNK_ATTEMPTS, PACK_BELOW};
 use crate::plan::dump_plan::{DumpPlan, PlannedChunk, PlannedTable};
@@ -56,6 +55,8 @@ pub struct Hall {
     pub packer: Mutex<Packer>,
     /// Next chunk of the plan.
     pub next: AtomicUsize,
+    /// Lanes that have not found the plan empty.
+    pub copying: AtomicUsize,
     /// Lanes.
     pub jobs: usize,
     /// How fast rows may be read.
@@ -80,7 +81,7 @@ pub struct Crew {
 }
 
 impl Hall {
-    fn bench(&self) -> Bench<'_> {
+    pub(super) fn bench(&self) -> Bench<'_> {
         let news = &self.around.news;
         Bench { pool: &self.pool, budget: &self.budget, repository: &self.repository, news, pace: &self.pace }
     }
@@ -123,7 +124,7 @@ impl Hall {
         }
     }
 
-    fn work(&self, lane: usize, what: &str, chunk: &PlannedChunk) -> Work {
+    pub(super) fn work(&self, lane: usize, what: &str, chunk: &PlannedChunk) -> Work {
         let name = self.plan.tables[chunk.table].display_name();
         Work { lane, what: what.to_owned(), name, chunk: Some(chunk.number) }
     }
@@ -132,36 +133,21 @@ impl Hall {
         self.packer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stores the small chunks that still wait for company.
-    pub async fn flush(&self) -> Result<()> {
-        let pack = self.packer().flush();
-        match pack {
-            Some(pack) => self.store_pack(pack).await,
-            None => Ok(()),
+    /// Takes the small chunks that still wait for company, if no other lane can bring more.
+    pub(super) async fn last_pack(&self) -> Option<Unstored> {
+        if self.copying.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return None;
         }
+        let pack = self.packer().flush()?;
+        Some(self.with_room(pack).await)
     }
 
-    /// Waits for the memory of a pack that is full. The lane holds nothing else.
-    async fn room_for(&self, pack: &Pack) -> Share {
+    /// Waits for a pack's memory. Nothing else waits for what the lane holds.
+    async fn with_room(&self, pack: Pack) -> Unstored {
         let mut share = Share::default();
         self.budget.grow(&mut share, pack.len() as u64).await;
-        share
+        Unstored::Pack(pack, share)
     }
-
-    async fn store_pack(&self, pack: Pack) -> Result<()> {
-        let (bytes, members) = pack.seal();
-        let stored = chunk::store(self.bench(), bytes).await?;
-        for (index, receipt, piece) in members.placed(stored.object, stored.object_length) {
-            self.gather.stored(&self.plan, index, (receipt, vec![piece]), &self.around.news);
-        }
-        Ok(())
-    }
-}
-
-/// What a lane has sealed and not stored yet.
-enum Unstored {
-    Chunk(usize, Box<Copied>),
-    Pack(Pack, Share),
 }
 
 /// Runs one lane (numbered from 0) until the plan is empty; gives the moment it had nothing more to do.
@@ -177,31 +163,30 @@ pub async fn run(hall: Arc<Hall>, number: usize) -> Result<Instant> {
 
 async fn until_empty(hall: &Arc<Hall>, number: usize) -> Result<()> {
     let mut lane: Option<SnapshotLane> = None;
-    // Never more than one: what it holds is in the budget, and an error must not be known much later than it happened.
-    let mut storing = JoinSet::new();
+    let mut storing = Storing::new(hall, number);
     loop {
         let pass = hall.gate.enter().await;
         let taken = hall.take();
         if taken.is_empty() {
-            return stored(&mut storing).await;
+            drop(pass);
+            return storing.finish().await;
         }
         pass.pause().await;
         if taken.len() > 1 {
-            let copying = hall.timeline.begin(shared_work(number, "copy", "small tables"));
+            let copying = hall.timeline.begin(Work::shared(number, "copy", "small tables"));
             let sealed = hall.copy_together(&mut lane, taken.clone()).await?;
             copying.end();
             if let Some(sealed) = sealed {
                 drop(pass);
                 for sealed in sealed {
-                    let unstored = keep_small(hall, sealed).await;
-                    begin_storing(hall, number, &mut storing, unstored).await?;
+                    storing.begin(keep_small(hall, sealed).await).await?;
                 }
                 continue;
             }
         }
         let mut copied = None;
         for index in taken {
-            begin_storing(hall, number, &mut storing, copied).await?;
+            storing.begin(copied).await?;
             let planned = &hall.plan.chunks[index];
             let copying = hall.timeline.begin(hall.work(number, "copy", planned));
             copied = with_retries(hall, &mut lane, index, planned).await?;
@@ -209,52 +194,8 @@ async fn until_empty(hall: &Arc<Hall>, number: usize) -> Result<()> {
         }
         // Whoever waits for the store keeps nobody from copying.
         drop(pass);
-        begin_storing(hall, number, &mut storing, copied).await?;
+        storing.begin(copied).await?;
     }
-}
-
-/// What is done for several chunks at a time.
-fn shared_work(lane: usize, what: &str, name: &str) -> Work {
-    Work { lane, what: what.to_owned(), name: name.to_owned(), chunk: None }
-}
-
-/// Begins to store what was copied, behind what the lane stores already.
-async fn begin_storing(
-    hall: &Arc<Hall>,
-    number: usize,
-    storing: &mut JoinSet<Result<()>>,
-    unstored: Option<Unstored>,
-) -> Result<()> {
-    if let Some(unstored) = unstored {
-        stored(storing).await?;
-        storing.spawn(store(Arc::clone(hall), number, unstored));
-    }
-    Ok(())
-}
-
-/// Waits for what is being stored.
-async fn stored(storing: &mut JoinSet<Result<()>>) -> Result<()> {
-    match storing.join_next().await {
-        None => Ok(()),
-        Some(Ok(done)) => done,
-        Some(Err(panic)) => Err(Error::new(Kind::Bug, "a task that stores a chunk failed").because(panic)),
-    }
-}
-
-/// Stores what a lane has sealed, beside the lane's next copy and so on a line of its own in the timeline.
-async fn store(hall: Arc<Hall>, number: usize, unstored: Unstored) -> Result<()> {
-    let lane = hall.jobs + number;
-    let (index, copied) = match unstored {
-        Unstored::Pack(pack, _held) => {
-            let _storing = hall.timeline.begin(shared_work(lane, "store", "small chunks"));
-            return hall.store_pack(pack).await;
-        }
-        Unstored::Chunk(index, copied) => (index, *copied),
-    };
-    let _storing = hall.timeline.begin(hall.work(lane, "store", &hall.plan.chunks[index]));
-    let sealed = chunk::store_rest(hall.bench(), copied).await?;
-    hall.gather.stored(&hall.plan, index, sealed, &hall.around.news);
-    Ok(())
 }
 
 async fn with_retries(
@@ -356,8 +297,7 @@ async fn keep_small(hall: &Hall, (index, bytes, receipt): SealedChunk) -> Option
 /// Puts a chunk beside other small ones; gives all of them when they are enough for an object.
 async fn pack(hall: &Hall, (index, bytes, receipt): SealedChunk) -> Option<Unstored> {
     let full = hall.packer().add(index, receipt, &bytes)?;
-    let share = hall.room_for(&full).await;
-    Some(Unstored::Pack(full, share))
+    Some(hall.with_room(full).await)
 }
 
 /// The snapshot's holder is gone: nothing under it can be finished.

@@ -25,6 +25,7 @@ mod packer;
 mod polite;
 mod small;
 mod statistics;
+mod storing;
 pub(in crate::run) mod survey;
 pub(in crate::run) mod watch;
 
@@ -206,10 +207,15 @@ impl Run<'_> {
         let contents = Writing::begin(self, &holder, (selected, selection), &losses);
         let hall = Arc::new(self.hall(holder, plan, gather, (jobs, extent))?);
         let worked = self.work(&hall).await;
+        let record = hall.gather.record(true);
         (known.stored, *batch) = hall.gather.state_for_next();
-        worked?;
+        if let Err(error) = worked {
+            // What is durable must be known to the next run. If that fails as well, the first failure is the one to report.
+            let _ = self.journal().write(record.as_ref()).await;
+            return Err(error);
+        }
         self.phase("commit");
-        commit::Commit { run: self, contents, losses, hall: &hall, known }.finish().await
+        commit::Commit { run: self, contents, losses, hall: &hall, known, record }.finish().await
     }
 
     /// True once this run has written something: only then is patience with a dead server more useful than an error.
@@ -257,6 +263,7 @@ impl Run<'_> {
         Ok(Hall {
             gather,
             holder: Arc::new(holder),
+            copying: AtomicUsize::new(plan.lanes(jobs)),
             plan,
             repository: self.repository.clone(),
             pool: self.pool.clone(),
@@ -275,10 +282,9 @@ impl Run<'_> {
 
     /// Runs the lanes to the end, the watch and the journal beside them.
     async fn work(&self, hall: &Arc<Hall>) -> Result<()> {
-        let journal = Journal { repository: self.repository, writer: self.writer };
         self.phase("data");
         let mut lanes = JoinSet::new();
-        for number in 0..hall.jobs.min(hall.plan.chunks.len()) {
+        for number in 0..hall.plan.lanes(hall.jobs) {
             lanes.spawn(lanes::run(Arc::clone(hall), number));
         }
         let ended = CancellationToken::new();
@@ -294,17 +300,18 @@ impl Run<'_> {
             outcome
         };
         // Not a branch of the choice above: a record that is being written is written to its end.
-        let (outcome, kept) = tokio::join!(working, journal.keep(&hall.gather, &ended));
-        let stopped = self.around.stop.is_cancelled();
-        let outcome = match outcome.and(kept) {
-            Ok(()) if !stopped => finished(hall).await,
-            other => other,
-        };
-        // Also after a failure: what is durable must be known to the next run.
-        let written = journal.write(&hall.gather).await;
-        outcome?;
-        written?;
-        if stopped { Err(cancelled()) } else { Ok(()) }
+        let (outcome, kept) = tokio::join!(working, self.journal().keep(&hall.gather, &ended));
+        outcome.and(kept)?;
+        if self.around.stop.is_cancelled() {
+            return Err(cancelled());
+        }
+        // Lanes lock a table when they come to it; with the holder gone before, it could have been truncated until then.
+        hall.holder.watch().await.map_err(Lost)?;
+        Ok(())
+    }
+
+    fn journal(&self) -> Journal<'_> {
+        Journal { repository: self.repository, writer: self.writer }
     }
 
     fn phase(&self, name: &'static str) {
@@ -383,13 +390,6 @@ pub(in crate::run) async fn survey(
     statistics::add(&mut selected, &selection, statistics);
     let losses = selected.unsupported.iter().map(Loss::unsupported).collect();
     Ok(Surveyed { selected, selection, losses, plan })
-}
-
-/// Ends an attempt whose lanes have copied everything: the last small chunks are stored, and the locks have held.
-/// Lanes lock a table when they come to it; with the holder gone before, it could have been truncated until then.
-async fn finished(hall: &Hall) -> Result<()> {
-    hall.holder.watch().await.map_err(Lost)?;
-    hall.flush().await
 }
 
 /// Waits for all lanes; those that ended before the last one were idle since.
