@@ -35,6 +35,9 @@ pub const SMALL_TABLE: u64 = 64 << 10;
 /// Plaintext that is hashed, compressed or opened in one go.
 pub const BATCH: usize = 512 << 10;
 
+/// zstd levels up to this one seal a batch in a few milliseconds; from level 10 on it may take seconds.
+pub const QUICK_LEVEL: i32 = 3;
+
 /// Lanes one run may have.
 pub const LANES_MAX: usize = 64;
 

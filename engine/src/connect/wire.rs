@@ -51,6 +51,14 @@ impl Input {
         }
     }
 
+    /// Takes in what was received elsewhere and is not used there. Nothing else waits here.
+    pub(super) fn begin_with(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let room = self.data.get_mut(..bytes.len()).ok_or(Fault::Protocol("more than was asked for"))?;
+        room.copy_from_slice(bytes);
+        (self.start, self.end) = (0, bytes.len());
+        Ok(())
+    }
+
     /// Room behind what is there; moves it to the front when the room is short.
     fn room(&mut self) -> &mut [u8] {
         if self.data.len() - self.end < READ_BUFFER / 2 && self.start > 0 {

@@ -2,6 +2,9 @@
 //!
 //! A lane waits for room before it hands over a job, and for the result before it goes on, so the queue never holds more
 //! than one job per lane and the async threads never block. Jobs are small: a batch or two ([`crate::limits::BATCH`]) of plaintext.
+//!
+//! Where lanes keep every core busy anyway there are no such threads: they would take turns with the lanes, and each turn brings
+//! a batch into another core's cache. There each lane does its jobs itself; what it is sent meanwhile waits in the kernel's buffers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,6 +22,12 @@ const WAITING_PER_THREAD: usize = 4;
 /// The pool; clones share it. Its threads end when the last clone is dropped.
 #[derive(Clone)]
 pub struct CpuPool {
+    /// None where whoever has a job does it.
+    threads: Option<Threads>,
+}
+
+#[derive(Clone)]
+struct Threads {
     jobs: Sender<Job>,
     room: Arc<Semaphore>,
 }
@@ -38,12 +47,18 @@ impl CpuPool {
                     .hint("The system may be out of threads or memory: lower --jobs.")
             })?;
         pool.spawn_broadcast(move |_| work(&receiver));
-        Ok(Self { jobs: sender, room: Arc::new(Semaphore::new(threads * WAITING_PER_THREAD)) })
+        let room = Arc::new(Semaphore::new(threads * WAITING_PER_THREAD));
+        Ok(Self { threads: Some(Threads { jobs: sender, room }) })
+    }
+
+    /// For so many lanes, each a task of its own, with jobs of a few milliseconds: threads where cores are left for them.
+    pub fn for_lanes(lanes: usize) -> Result<Self> {
+        if lanes < cores() { Self::with_all_cores() } else { Ok(Self { threads: None }) }
     }
 
     /// A pool with a thread per core.
     pub fn with_all_cores() -> Result<Self> {
-        Self::new(std::thread::available_parallelism().map_or(1, usize::from))
+        Self::new(cores())
     }
 
     /// Runs `job` on the pool. Dropping the future does not stop a job that has begun.
@@ -53,7 +68,13 @@ impl CpuPool {
         F: FnOnce() -> T + Send + 'static,
     {
         let gone = || Error::new(Kind::Bug, "a job on the sealing pool did not end");
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|cause| gone().because(cause))?;
+        let Some(Threads { jobs, room }) = &self.threads else {
+            let done = catch_unwind(AssertUnwindSafe(job)).map_err(|_| gone());
+            // Uploads and other lanes are not kept waiting for longer than a job takes.
+            tokio::task::yield_now().await;
+            return done;
+        };
+        let room = Arc::clone(room).acquire_owned().await.map_err(|cause| gone().because(cause))?;
         let (done, result) = oneshot::channel();
         let job: Job = Box::new(move || {
             // The permit is the job's place in the queue: it is free again once the job has begun.
@@ -62,15 +83,20 @@ impl CpuPool {
             let _ = done.send(job());
         });
         // Never blocks: there are as many permits as places.
-        self.jobs.send(job).map_err(|_| gone())?;
+        jobs.send(job).map_err(|_| gone())?;
         result.await.map_err(|cause| gone().because(cause))
     }
 }
 
 impl std::fmt::Debug for CpuPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CpuPool").field("waiting", &self.jobs.len()).finish_non_exhaustive()
+        let waiting = self.threads.as_ref().map(|threads| threads.jobs.len());
+        f.debug_struct("CpuPool").field("waiting", &waiting).finish_non_exhaustive()
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn work(jobs: &Receiver<Job>) {
@@ -86,20 +112,52 @@ mod tests {
 
     use super::*;
 
+    /// With threads, and without.
+    fn both() -> [CpuPool; 2] {
+        [CpuPool::new(2).unwrap(), CpuPool::for_lanes(usize::MAX).unwrap()]
+    }
+
     #[tokio::test]
     async fn jobs_run_and_results_come_back() {
-        let pool = CpuPool::new(2).unwrap();
-        let jobs: Vec<_> = (0..100).map(|n| pool.run(move || n * n)).collect();
-        let results = futures_util::future::try_join_all(jobs).await.unwrap();
-        assert_eq!(results, (0..100).map(|n| n * n).collect::<Vec<_>>());
+        for pool in both() {
+            let jobs: Vec<_> = (0..100).map(|n| pool.run(move || n * n)).collect();
+            let results = futures_util::future::try_join_all(jobs).await.unwrap();
+            assert_eq!(results, (0..100).map(|n| n * n).collect::<Vec<_>>());
+        }
     }
 
     #[tokio::test]
     async fn a_panicking_job_is_an_error_and_the_pool_lives_on() {
-        let pool = CpuPool::new(1).unwrap();
-        let failed: Result<()> = pool.run(|| panic!("on purpose")).await;
-        assert_eq!(failed.unwrap_err().kind(), Kind::Bug);
-        assert_eq!(pool.run(|| 7).await.unwrap(), 7);
+        for pool in both() {
+            let failed: Result<()> = pool.run(|| panic!("on purpose")).await;
+            assert_eq!(failed.unwrap_err().kind(), Kind::Bug);
+            assert_eq!(pool.run(|| 7).await.unwrap(), 7);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_the_jobs_depends_on_lanes_and_cores() {
+        assert!(CpuPool::for_lanes(cores()).unwrap().threads.is_none());
+        assert!(cores() == 1 || CpuPool::for_lanes(cores() - 1).unwrap().threads.is_some());
+    }
+
+    /// A lane that never waits for anything lets others have their turn.
+    #[tokio::test]
+    async fn jobs_done_here_take_turns_with_other_tasks() {
+        let pool = CpuPool::for_lanes(usize::MAX).unwrap();
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let other = tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        for _ in 0..10 {
+            pool.run(|| ()).await.unwrap();
+        }
+        other.abort();
+        assert!(turns.load(Ordering::Relaxed) >= 9);
     }
 
     #[tokio::test]
@@ -120,7 +178,7 @@ mod tests {
             })
             .collect();
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        assert!(pool.jobs.len() <= WAITING_PER_THREAD);
+        assert!(pool.threads.as_ref().unwrap().jobs.len() <= WAITING_PER_THREAD);
         assert!(began.load(Ordering::SeqCst) <= 1);
         drop(release);
         for job in jobs {

@@ -159,7 +159,7 @@ pub async fn finish(
         jobs: Mutex::new(jobs),
         lanes: lanes.count.max(1),
         holder,
-        pool: CpuPool::with_all_cores()?,
+        pool: CpuPool::for_lanes(lanes.count)?,
         news: around.news.clone(),
         timeline: lanes.timeline,
     });

@@ -1,7 +1,7 @@
 //! The verbs: the only room that spawns tasks.
 //!
 //! Each verb computes a plan from what the rooms below tell it, then executes the plan with lanes (tokio tasks that own
-//! a connection) and a sealing pool (threads that own CPU work), and returns a report. Queues are bounded, memory is
+//! a connection) and, where cores are left for it, a sealing pool (threads that own CPU work), and returns a report. Queues are bounded, memory is
 //! counted before the first byte moves, and cancellation is looked at between chunks.
 
 pub mod cat;

@@ -74,10 +74,8 @@ async fn a_dump_broken_off_again_and_again_uploads_only_what_is_missing() {
         let signal = Arc::clone(&moment);
         let fresh = AtomicUsize::new(0);
         let story = Story::new(move |event| {
-            if let Event::ChunkDone { reused: false, .. } = event {
-                if fresh.fetch_add(1, Ordering::Relaxed) == 5 {
-                    signal.notify_one();
-                }
+            if matches!(event, Event::ChunkDone { reused: false, .. }) && fresh.fetch_add(1, Ordering::Relaxed) == 5 {
+                signal.notify_one();
             }
         });
         let around = story.around();

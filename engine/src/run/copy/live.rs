@@ -62,7 +62,7 @@ impl LiveChunks {
             holder: Mutex::new(Some(Arc::new(holder))),
             plan,
             contents: Arc::clone(contents),
-            pool: CpuPool::with_all_cores()?,
+            pool: CpuPool::for_lanes(lanes)?,
             news: news.clone(),
             lanes,
             idle: Mutex::default(),

@@ -1,6 +1,6 @@
 //! One chunk: COPY bytes in, a sealed chunk out.
 //!
-//! While a batch is sealed on the pool, the next one is read from the server. Sealed bytes stay in memory until the chunk
+//! While a batch is sealed on the pool, the next one is read from the server (or waits in the kernel, where the lane seals for itself). Sealed bytes stay in memory until the chunk
 //! ends, because only its last byte completes the content id that may turn out to be stored already; when the budget is
 //! exhausted the lane uploads what it has and goes on.
 

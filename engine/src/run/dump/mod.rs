@@ -62,7 +62,7 @@ use crate::ids::{DumpId, TableTag};
 use crate::introspect::{self, Positions};
 use crate::journal::Batch;
 use crate::keys::WriterKey;
-use crate::limits::{LANES_MAX, SNAPSHOT_ATTEMPTS};
+use crate::limits::{LANES_MAX, QUICK_LEVEL, SNAPSHOT_ATTEMPTS};
 use crate::plan::dump_plan::DumpPlan;
 use crate::plan::select::Selection;
 use crate::seal::{Encryption, SealSpec};
@@ -83,7 +83,6 @@ struct Run<'a> {
     around: &'a Surroundings,
     dump: DumpId,
     started: DateTime<Utc>,
-    pool: CpuPool,
     encryption: Encryption,
     pace: Pace,
     timeline: Timeline,
@@ -119,7 +118,6 @@ pub async fn dump(
         around,
         dump: new_dump_id(started)?,
         started,
-        pool: CpuPool::with_all_cores()?,
         encryption: Encryption::of(writer.recipient())?,
         pace: Pace::new(options.rate_limit),
         timeline: Timeline::new(&around.news),
@@ -260,15 +258,16 @@ impl Run<'_> {
             bytes: plan.bytes(),
             done_before: 0,
         });
+        let level = self.options.level;
         Ok(Hall {
             gather,
             holder: Arc::new(holder),
             copying: AtomicUsize::new(plan.lanes(jobs)),
             plan,
             repository: self.repository.clone(),
-            pool: self.pool.clone(),
+            pool: if level <= QUICK_LEVEL { CpuPool::for_lanes(jobs)? } else { CpuPool::with_all_cores()? },
             budget: self.budget(jobs, schema)?,
-            seal: SealSpec::new(*self.writer.content_key(), self.encryption.clone(), self.options.level)?,
+            seal: SealSpec::new(*self.writer.content_key(), self.encryption.clone(), level)?,
             packer: std::sync::Mutex::default(),
             next: AtomicUsize::new(0),
             jobs,

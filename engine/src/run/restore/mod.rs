@@ -152,7 +152,7 @@ pub async fn restore(
     options: &RestoreOptions,
     around: &Surroundings,
 ) -> Result<RestoreReport> {
-    let chunks = StoredChunks::new(repository, dump, &around.news)?;
+    let chunks = StoredChunks::new(repository, dump, options.jobs, &around.news)?;
     carry(&Cargo::of(dump), Arc::new(chunks), target, options, around).await
 }
 

@@ -375,7 +375,7 @@ impl Prepared {
             target: self.target,
             options: RestoreOptions { jobs: self.writing.lanes, ..options.clone() },
             around: around.clone(),
-            pool: CpuPool::with_all_cores()?,
+            pool: CpuPool::for_lanes(self.writing.lanes)?,
             pace: Pace::new(options.rate_limit),
             timeline,
             facts: self.facts,

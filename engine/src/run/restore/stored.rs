@@ -40,8 +40,9 @@ struct Sealed {
 }
 
 impl StoredChunks {
-    pub(super) fn new(repository: &Repository, dump: &OpenedDump, news: &News) -> Result<Self> {
-        let pool = CpuPool::with_all_cores()?;
+    /// For so many lanes.
+    pub(super) fn new(repository: &Repository, dump: &OpenedDump, lanes: usize, news: &News) -> Result<Self> {
+        let pool = CpuPool::for_lanes(lanes)?;
         let (repository, dump, news) = (repository.clone(), dump.clone(), news.clone());
         Ok(Self { shared: Arc::new(Shared { repository, dump, pool, windows: Windows::default(), news }) })
     }
