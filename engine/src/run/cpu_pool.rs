@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Error, Kind, Result};
@@ -51,9 +52,13 @@ impl CpuPool {
         Ok(Self { threads: Some(Threads { jobs: sender, room }) })
     }
 
-    /// For so many lanes, each a task of its own, with jobs of a few milliseconds: threads where cores are left for them.
+    /// For so many lanes, each a task of its own on this runtime, with jobs of a few milliseconds: threads, unless lanes and the
+    /// runtime's own threads are enough to keep every core busy.
     pub fn for_lanes(lanes: usize) -> Result<Self> {
-        if lanes < cores() { Self::with_all_cores() } else { Ok(Self { threads: None }) }
+        match lanes.min(runtime_threads()) >= cores() {
+            true => Ok(Self { threads: None }),
+            false => Self::with_all_cores(),
+        }
     }
 
     /// A pool with a thread per core.
@@ -95,6 +100,11 @@ impl std::fmt::Debug for CpuPool {
     }
 }
 
+/// Threads on which this runtime runs tasks; none outside of one.
+fn runtime_threads() -> usize {
+    Handle::try_current().map_or(0, |runtime| runtime.metrics().num_workers())
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -114,7 +124,7 @@ mod tests {
 
     /// With threads, and without.
     fn both() -> [CpuPool; 2] {
-        [CpuPool::new(2).unwrap(), CpuPool::for_lanes(usize::MAX).unwrap()]
+        [CpuPool::new(2).unwrap(), CpuPool { threads: None }]
     }
 
     #[tokio::test]
@@ -135,16 +145,24 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn who_does_the_jobs_depends_on_lanes_and_cores() {
-        assert!(CpuPool::for_lanes(cores()).unwrap().threads.is_none());
-        assert!(cores() == 1 || CpuPool::for_lanes(cores() - 1).unwrap().threads.is_some());
+    #[test]
+    fn who_does_the_jobs_depends_on_lanes_threads_and_cores() {
+        let has_threads = |workers: usize, lanes: usize| {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).build().unwrap();
+            let _inside = runtime.enter();
+            CpuPool::for_lanes(lanes).unwrap().threads.is_some()
+        };
+        assert!(!has_threads(cores(), cores()));
+        assert!(!has_threads(cores() + 1, cores() + 1));
+        assert!(cores() == 1 || has_threads(cores(), cores() - 1), "too few lanes");
+        assert!(cores() == 1 || has_threads(cores() - 1, cores()), "too few threads for them");
+        assert!(CpuPool::for_lanes(cores()).unwrap().threads.is_some(), "no runtime here");
     }
 
     /// A lane that never waits for anything lets others have their turn.
     #[tokio::test]
     async fn jobs_done_here_take_turns_with_other_tasks() {
-        let pool = CpuPool::for_lanes(usize::MAX).unwrap();
+        let pool = CpuPool { threads: None };
         let turns = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&turns);
         let other = tokio::spawn(async move {
