@@ -249,7 +249,7 @@ impl Readers {
 
     fn stint(&self, number: usize, name: &str) -> Option<timeline::Begun<'_>> {
         let (timeline, first) = self.timeline.as_ref()?;
-        Some(timeline.begin(Work::shared(first + number, "check", name)))
+        Some(timeline.begin(Work::of(first + number, "check", name)))
     }
 
     fn record(&self, job: &Job, outcome: Result<Reading, String>) {

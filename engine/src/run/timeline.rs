@@ -36,8 +36,8 @@ pub struct Begun<'a> {
 }
 
 impl Work {
-    /// What is done for several chunks at a time.
-    pub fn shared(lane: usize, what: &str, name: &str) -> Self {
+    /// What is not about one chunk.
+    pub fn of(lane: usize, what: &str, name: &str) -> Self {
         Self { lane, what: what.to_owned(), name: name.to_owned(), chunk: None }
     }
 }

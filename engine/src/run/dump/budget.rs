@@ -60,9 +60,9 @@ impl Budget {
         let pool_bytes = for_rows - (least - count * LANE_SHARE_MIN);
         let share = pool_bytes / count / 2;
         let piece_size = if share >= PART_SIZE { share / PART_SIZE * PART_SIZE } else { share }.min(PIECE_MAX);
-        let units = |bytes| usize::try_from(bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
-        let pool = Arc::new(Semaphore::new(units(pool_bytes)));
-        Ok(Self { pool_bytes, piece_size, reserve: units(count * piece_size), pool })
+        let permits = |bytes| usize::try_from(bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+        let pool = Arc::new(Semaphore::new(permits(pool_bytes)));
+        Ok(Self { pool_bytes, piece_size, reserve: permits(count * piece_size), pool })
     }
 
     /// Whether less is left than what the lanes are about to copy may need.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::contents::Writing;
 use super::gather::Done;
-use super::journal::Journal;
 use super::known::{Known, OldRun};
 use super::lanes::Hall;
 use super::{Run, survey};
@@ -48,9 +47,11 @@ impl Commit<'_> {
         let grids = self.grids();
         let capabilities = self.contents.capabilities.clone();
         // Side by side: the store may be far away, and only the manifest has to come behind all others.
-        let journal = Journal { repository: run.repository, writer: run.writer };
-        let (recorded, stored, checked) =
-            tokio::join!(journal.write(self.record.as_ref()), self.contents.finish(run, tables), check(run, &chunks),);
+        let (recorded, stored, checked) = tokio::join!(
+            run.journal().write(self.record.as_ref()),
+            self.contents.finish(run, tables),
+            check(run, &chunks),
+        );
         recorded?;
         checked?;
         let manifest = manifest(run, capabilities, chunks, stored?, grids);

@@ -173,7 +173,7 @@ async fn until_empty(hall: &Arc<Hall>, number: usize) -> Result<()> {
         }
         pass.pause().await;
         if taken.len() > 1 {
-            let copying = hall.timeline.begin(Work::shared(number, "copy", "small tables"));
+            let copying = hall.timeline.begin(Work::of(number, "copy", "small tables"));
             let sealed = hall.copy_together(&mut lane, taken.clone()).await?;
             copying.end();
             if let Some(sealed) = sealed {

@@ -6,7 +6,7 @@
 //!     ▼                                                                                    ▼
 //!   lost? ──► again under a new snapshot, reusing by content        lanes: COPY ► seal ► upload ► journal
 //!                                                                                          │
-//!                                   manifest, once ◄── every object checked ◄── contents ◄─┘
+//!                              manifest, once ◄── contents beside a look at every object ◄─┘
 //! ```
 //!
 //! Promise 1: the manifest is put last and once. Promise 3: a lost holder ends the attempt; nothing read under it is mixed

@@ -92,7 +92,7 @@ impl<'a> Storing<'a> {
 async fn store(hall: &Hall, line: usize, unstored: Unstored) -> Result<()> {
     match unstored {
         Unstored::Pack(pack, _held) => {
-            let _storing = hall.timeline.begin(Work::shared(line, "store", "small chunks"));
+            let _storing = hall.timeline.begin(Work::of(line, "store", "small chunks"));
             let (bytes, members) = pack.seal();
             let stored = chunk::store(hall.bench(), bytes).await?;
             for (index, receipt, piece) in members.placed(stored.object, stored.object_length) {

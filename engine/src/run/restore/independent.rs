@@ -61,7 +61,7 @@ async fn lane(shared: Arc<Shared>, number: usize) -> Result<()> {
         let batch: Vec<&EntryTask> = rest.iter().take(TOGETHER).flatten().collect();
         let Some(first) = batch.first() else { break };
         let name = run.entries.get(first.id).map(display_name).unwrap_or_default();
-        let working = run.timeline.begin(Work::shared(number, "statements", &name));
+        let working = run.timeline.begin(Work::of(number, "statements", &name));
         let outcome = make(run, &mut connection, &batch).await;
         working.end();
         match outcome {

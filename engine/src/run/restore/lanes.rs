@@ -142,7 +142,7 @@ async fn together(shared: &Shared, number: usize, connection: &mut Option<Lane>,
 async fn fill_in(shared: &Shared, number: usize, connection: &mut Option<Lane>) -> Result<bool> {
     let run = &shared.run;
     let Some((load, relation)) = readable(shared) else { return Ok(false) };
-    let reading = run.timeline.begin(Work::shared(number, "check", &run.plan.loads[load].name));
+    let reading = run.timeline.begin(Work::of(number, "check", &run.plan.loads[load].name));
     let outcome = match opened(run, connection).await {
         Ok(lane) => run.read_piece(lane, load).await,
         // The check will say what is wrong, if it still is.

@@ -204,7 +204,7 @@ impl Run {
     /// Statements in order, beginning with an entry's, in the timeline: behind the lanes and those that read back.
     fn in_order(&self, first: u32) -> Work {
         let name = self.entries.get(first).map(display_name).unwrap_or_default();
-        Work::shared(2 * self.options.jobs, "statements", &name)
+        Work::of(2 * self.options.jobs, "statements", &name)
     }
 }
 
