@@ -65,11 +65,6 @@ impl<'a> Client<'a> {
         Ok(self.inner.batch_execute("SAVEPOINT catalogs").await?)
     }
 
-    /// Whether the connection is gone.
-    pub(super) fn is_closed(&self) -> bool {
-        self.inner.is_closed()
-    }
-
     /// Back to where [`Self::begin`] was, whatever failed since.
     pub(super) async fn begin_again(&self) -> Result<(), IntrospectError> {
         Ok(self.inner.batch_execute("ROLLBACK TO SAVEPOINT catalogs").await?)
@@ -77,9 +72,8 @@ impl<'a> Client<'a> {
 
     /// From here on with care, everything again, if that can help against an error; otherwise gives it back.
     pub(super) async fn take_care(&mut self, error: IntrospectError) -> Result<(), IntrospectError> {
-        match &error {
-            IntrospectError::Query(query) if may_be_damage(query) && self.careful.is_none() => {}
-            _ => return Err(error),
+        if !error.may_be_damage() || self.careful.is_some() {
+            return Err(error);
         }
         self.begin_again().await?;
         *self = Self { careful: Some(tokio::sync::Mutex::default()), ..Self::of(self.inner) };
@@ -233,9 +227,14 @@ fn is_no_text(error: &Error) -> bool {
     error.code().is_some_and(|code| code.code() == NO_TEXT)
 }
 
-/// The same where several questions were under way.
-fn may_be_damage(error: &Error) -> bool {
-    is_damage(error) || is_lack(error) || error.code().is_some_and(|code| code.code() == NOT_LOOKED_AT)
+impl IntrospectError {
+    /// Whether a row made the server stumble where several questions were under way.
+    pub(super) fn may_be_damage(&self) -> bool {
+        let query = |error: &Error| {
+            is_damage(error) || is_lack(error) || error.code().is_some_and(|code| code.code() == NOT_LOOKED_AT)
+        };
+        matches!(self, Self::Query(error) if query(error))
+    }
 }
 
 /// Whether a row lacks a value that none should lack.

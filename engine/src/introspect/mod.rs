@@ -49,8 +49,12 @@ pub mod trigger;
 pub mod typ;
 pub mod view;
 
-use futures_util::future::{BoxFuture, FutureExt, try_join_all};
+use std::ops::Deref;
+
+use futures_util::future::{BoxFuture, FutureExt, OptionFuture, try_join_all};
+use rayon::slice::ParallelSliceMut;
 use rustc_hash::FxHashMap;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::catalog::permutation::permute;
 use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
@@ -61,16 +65,25 @@ pub use error::IntrospectError;
 pub use features::{Feature, Features};
 pub use sequence::Positions;
 
+/// A session that answers half the questions, once it is there, unless there is none.
+type Second<S> = BoxFuture<'static, Option<S>>;
+
 /// The sessions that catalogs are read in. The caller has opened a transaction in each (REPEATABLE READ READ ONLY, all under one
 /// snapshot) and set `search_path` to nothing.
-#[derive(Clone, Copy)]
-pub struct Sessions<'a> {
-    /// Answers most questions; alone where the catalogs are damaged.
+pub struct Sessions<'a, S> {
+    /// Answers what the second one does not; everything where the catalogs are damaged.
     pub first: &'a tokio_postgres::Client,
-    /// Takes a part of the work off the first one. Catalogs of many relations keep two processes of the server busy.
-    pub second: Option<&'a tokio_postgres::Client>,
+    /// The other, read in a task of its own.
+    pub second: Option<Second<S>>,
     /// Version of their server.
     pub version: ServerVersion,
+}
+
+impl<'a> Sessions<'a, Box<tokio_postgres::Client>> {
+    /// One session answers everything.
+    pub fn alone(first: &'a tokio_postgres::Client, version: ServerVersion) -> Self {
+        Self { first, second: None, version }
+    }
 }
 
 /// Reads the whole catalog of the database in one session; the cluster's own objects are read apart ([`globals::read`]).
@@ -78,44 +91,78 @@ pub struct Sessions<'a> {
 /// What a damaged catalog does not say is left out and named among the unsupported.
 pub async fn read(client: &tokio_postgres::Client) -> Result<Catalog, IntrospectError> {
     let version = database::facts(&Client::of(client)).await?.version;
-    read_with(Sessions { first: client, second: None, version }, Positions::Read).await
+    read_with(Sessions::alone(client, version), Positions::Read).await
 }
 
 /// The same, with the positions of sequences or without: the schema alone does not need them.
-pub async fn read_with(sessions: Sessions<'_>, positions: Positions) -> Result<Catalog, IntrospectError> {
+pub async fn read_with<S>(sessions: Sessions<'_, S>, positions: Positions) -> Result<Catalog, IntrospectError>
+where
+    S: Deref<Target = tokio_postgres::Client> + Send + Sync + 'static,
+{
     let mut client = Client::of(sessions.first);
-    let mut beside = sessions.second.map(Client::of);
     let features = Features::of(sessions.version);
-    let reading = Box::pin(whole((&client, beside.as_ref().unwrap_or(&client)), &features, positions));
-    let mut answer = futures_util::try_join!(client.begin(), reading).map(|((), catalog)| catalog);
-    loop {
-        match answer {
+    let has_second = sessions.second.is_some();
+    let beside = sessions.second.map(|second| AbortOnDropHandle::new(tokio::spawn(other_half(second, features))));
+    let mut error = match quickly(&client, beside, &features, positions).await {
+        Ok(catalog) => return Ok(catalog),
+        Err(error) => error,
+    };
+    if has_second && !error.may_be_damage() {
+        // It is a help, no more: the first one reads everything.
+        client.begin_again().await?;
+        error = match quickly(&client, None, &features, positions).await {
             Ok(catalog) => return Ok(catalog),
-            Err(error) => match beside.take().is_some_and(|beside| beside.is_closed()) {
-                // It is a help, no more: the first one reads everything.
-                true => client.begin_again().await?,
-                false => client.take_care(error).await?,
-            },
-        }
-        answer = Box::pin(whole((&client, beside.as_ref().unwrap_or(&client)), &features, positions)).await;
+            Err(error) => error,
+        };
     }
+    client.take_care(error).await?;
+    Box::pin(whole(&client, None, &features, positions)).await
 }
 
-async fn whole(
-    (client, beside): (&Client<'_>, &Client<'_>),
+/// The half that a second session reads, in a task of its own; none where it did not come about.
+async fn other_half<S>(second: Second<S>, features: Features) -> Result<Option<OtherHalf>, IntrospectError>
+where
+    S: Deref<Target = tokio_postgres::Client> + Send + Sync,
+{
+    let Some(second) = second.await else { return Ok(None) };
+    let client = Client::of(&second);
+    Ok(Some(half(&client, &features).await?))
+}
+
+/// Everything, asked once, behind a savepoint that [taking care](Client::take_care) goes back to.
+async fn quickly(
+    client: &Client<'_>,
+    beside: Option<Beside>,
     features: &Features,
     positions: Positions,
 ) -> Result<Catalog, IntrospectError> {
-    // All questions are sent at once; the server answers them in turn.
-    let classes = try_join_all(classes((client, beside), features, positions));
-    let (server, database, heads, classes, dependencies, found) = futures_util::try_join!(
+    let reading = Box::pin(whole(client, beside, features, positions));
+    futures_util::try_join!(client.begin(), reading).map(|((), catalog)| catalog)
+}
+
+async fn whole(
+    client: &Client<'_>,
+    beside: Option<Beside>,
+    features: &Features,
+    positions: Positions,
+) -> Result<Catalog, IntrospectError> {
+    let other_half = async {
+        let beside = OptionFuture::from(beside).await.and_then(Result::ok);
+        match beside.transpose()?.flatten() {
+            Some(read) => Ok(read),
+            None => half(client, features).await,
+        }
+    };
+    // All questions of a session are sent at once; the server answers them in turn.
+    let (server, database, heads, classes, dependencies, (others, found)) = futures_util::try_join!(
         database::facts(client).boxed(),
         database::read(client, features).boxed(),
         heads::Heads::read(client, features).boxed(),
-        classes,
+        try_join_all(classes(client, features, positions)),
         depend::ask(client).boxed(),
-        census::ask(beside).boxed()
+        other_half.boxed()
     )?;
+    let classes: Vec<Vec<Object>> = classes.into_iter().chain(others).collect();
     let mut objects: Vec<Object> = Vec::with_capacity(classes.iter().map(Vec::len).sum());
     objects.extend(classes.into_iter().flatten());
     for object in &mut objects {
@@ -125,8 +172,7 @@ async fn whole(
     sort(&mut objects);
     let dangling = dependencies.dangling(&objects, |catalog| found.oids(catalog));
     damage::leave_out_arrays(&mut objects, &dangling);
-    let edges = dependencies.between(&objects);
-    let counted = found.balance(&objects);
+    let (edges, counted) = rayon::join(|| dependencies.between(&objects), || found.balance(&objects));
     let (missing, damage) = (counted.missing(), client.damage());
     let (census, mut unsupported) = census::name(client, counted).await?;
     damage::tell(&mut unsupported, &objects, (&dangling, &damage), &missing);
@@ -134,15 +180,21 @@ async fn whole(
     Ok(Catalog { server, database, objects, edges, unsupported, planner_statistics, globals, census })
 }
 
+/// What the second session reads: objects of some classes, and what there is in all of them.
+type OtherHalf = (Vec<Vec<Object>>, census::Found);
+
+/// Whoever reads it.
+type Beside = AbortOnDropHandle<Result<Option<OtherHalf>, IntrospectError>>;
+
+async fn half(client: &Client<'_>, features: &Features) -> Result<OtherHalf, IntrospectError> {
+    futures_util::try_join!(try_join_all(classes_beside(client, features)), census::ask(client).boxed())
+}
+
 type Answer<'a> = BoxFuture<'a, Result<Vec<Object>, IntrospectError>>;
 
-/// One reader per class. Where there are two sessions, the classes that cost the server most are read beside the others, and so is the
-/// census: about half the work each.
-fn classes<'a>(
-    (client, beside): (&'a Client<'a>, &'a Client<'a>),
-    features: &'a Features,
-    positions: Positions,
-) -> Vec<Answer<'a>> {
+/// One reader per class. Half the work is [beside](classes_beside), in a large database as in a small one: there most of it is the
+/// server's learning what its own catalogs are.
+fn classes<'a>(client: &'a Client<'a>, features: &'a Features, positions: Positions) -> Vec<Answer<'a>> {
     vec![
         schema::read(client, features).boxed(),
         extension::read(client, features).boxed(),
@@ -151,13 +203,19 @@ fn classes<'a>(
         table::read(client, features).boxed(),
         sequence::read_with(client, features, positions).boxed(),
         view::read(client, features).boxed(),
-        index::read(beside, features).boxed(),
-        constraint::read(beside, features).boxed(),
         trigger::read(client, features).boxed(),
         rule::read(client, features).boxed(),
         policy::read(client, features).boxed(),
         statistics::read(client, features).boxed(),
         publication::read(client, features).boxed(),
+    ]
+}
+
+/// The other classes: those that cost most where there are many relations, and those that nobody has many of.
+fn classes_beside<'a>(client: &'a Client<'a>, features: &'a Features) -> Vec<Answer<'a>> {
+    vec![
+        index::read(client, features).boxed(),
+        constraint::read(client, features).boxed(),
         event_trigger::read(client, features).boxed(),
         foreign::read(client, features).boxed(),
         default_acl::read(client, features).boxed(),
@@ -185,7 +243,7 @@ fn in_order(objects: &[Object]) -> Vec<usize> {
     let relations = objects.iter().filter(|object| object.id.class == Class::Relation);
     let names: FxHashMap<ObjectId, &str> = relations.map(|object| (object.id, object.name.as_str())).collect();
     let mut order: Vec<usize> = (0..objects.len()).collect();
-    order.sort_unstable_by(|a, b| {
+    order.par_sort_unstable_by(|a, b| {
         let (a, b) = (&objects[*a], &objects[*b]);
         let first = (a.id.class, &a.schema, &a.name).cmp(&(b.id.class, &b.schema, &b.name));
         first.then_with(|| rest(a, &names).cmp(&rest(b, &names)))

@@ -1,5 +1,7 @@
 //! `schema`: the DDL of a dump or of a live database, the same bytes for the same schema.
 
+use futures_util::FutureExt;
+
 use super::opened::OpenedDump;
 use super::report::Loss;
 use crate::catalog::Catalog;
@@ -84,14 +86,10 @@ pub(super) async fn extent(reader: &CatalogReader) -> Result<Extent> {
     introspect::extent::read(&introspect::Client::of(reader.client())).await.map_err(unreadable)
 }
 
-/// The model of what a snapshot shows; where the catalogs are large, with a second session for as long as that takes.
+/// The model of what a snapshot shows; where that saves time, with a second session for as long as it takes.
 pub(super) async fn catalog(holder: &Holder, reader: &CatalogReader, positions: Positions) -> Result<Catalog> {
-    let beside = holder.open_second_reader().await;
-    let sessions = Sessions {
-        first: reader.client(),
-        second: beside.as_ref().map(CatalogReader::client),
-        version: holder.version(),
-    };
+    let second = holder.second_reader().map(FutureExt::boxed);
+    let sessions = Sessions { first: reader.client(), second, version: holder.version() };
     introspect::read_with(sessions, positions).await.map_err(unreadable)
 }
 

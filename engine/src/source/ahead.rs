@@ -1,7 +1,7 @@
 //! Lanes whose connections are made before there is something to copy.
 //!
-//! A connection takes several round trips. To a server that is far away they are made while tables are still locked and measured;
-//! nearby they would save nothing, and a database with little in it needs fewer lanes than were asked for.
+//! A connection takes several round trips, and a process of the server that begins. It is made while catalogs are read: to a server far
+//! away in any case, nearby where there is so much to copy that every lane is going to be needed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::lane::{LaneOptions, SnapshotLane};
 use crate::error::Result;
+use crate::limits::CHUNK_TARGET;
 
 /// A server is far away from so long a round trip on.
 const FAR: Duration = Duration::from_millis(10);
@@ -19,13 +20,19 @@ type Opening = AbortOnDropHandle<Result<SnapshotLane>>;
 /// Connections that are being made.
 pub(super) struct Ahead {
     trip: Duration,
+    bytes: u64,
     openings: Mutex<Vec<Opening>>,
 }
 
 impl Ahead {
-    /// None yet, to a server so long a round trip away.
-    pub(super) fn new(trip: Duration) -> Self {
-        Self { trip, openings: Mutex::default() }
+    /// None yet, to a server so long a round trip away, which has about so many bytes to copy.
+    pub(super) fn new(trip: Duration, bytes: u64) -> Self {
+        Self { trip, bytes, openings: Mutex::default() }
+    }
+
+    /// Whether round trips are what costs most.
+    pub(super) fn is_far(&self) -> bool {
+        self.trip >= FAR
     }
 
     fn openings(&self) -> MutexGuard<'_, Vec<Opening>> {
@@ -34,14 +41,13 @@ impl Ahead {
 
     /// Begins to open lanes in a snapshot, where that saves time.
     pub(super) fn begin(&self, options: &LaneOptions, snapshot: &str, lanes: usize) {
-        if self.trip < FAR {
-            return;
-        }
+        let needed = usize::try_from(self.bytes / CHUNK_TARGET).unwrap_or(usize::MAX);
+        let ahead = if self.is_far() { lanes } else { lanes.min(needed) };
         let open = || {
             let (options, snapshot) = (options.clone(), snapshot.to_owned());
             tokio::spawn(async move { SnapshotLane::open(&options, Some(&snapshot), lanes).await })
         };
-        self.openings().extend((0..lanes).map(|_| AbortOnDropHandle::new(open())));
+        self.openings().extend((0..ahead).map(|_| AbortOnDropHandle::new(open())));
     }
 
     /// Closes those beyond so many.

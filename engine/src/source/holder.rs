@@ -6,8 +6,9 @@
 //!
 //! The holder is a raw lane, so that it can copy a table itself when queued DDL keeps other lanes from locking it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::ahead::Ahead;
@@ -22,6 +23,13 @@ use crate::ids::ServerVersion;
 
 /// From this size on, `pg_class` tells of so many relations (some ten thousand) that two sessions read the catalogs.
 const LARGE_CATALOGS: u64 = 2 << 20;
+
+/// The server counts in pages of so many bytes; a build with others only makes a guess worse.
+const PAGE: u64 = 8 << 10;
+
+/// How long small catalogs wait for a second reader. A server nearby gives one within some milliseconds; a pooler whose pool is empty
+/// lets it wait for minutes.
+const SECOND_READER_PATIENCE: Duration = Duration::from_millis(50);
 
 /// What unqualified names mean to the connection, before that is changed.
 const SEARCH_PATH: &str = "SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false))";
@@ -101,7 +109,7 @@ impl Holder {
             search_path: asked.answer.and_then(|path| serde_json::from_str(&path).ok()).unwrap_or_default(),
             since: Instant::now(),
             options,
-            ahead: Ahead::new(asked.trip),
+            ahead: Ahead::new(asked.trip, exported.bytes),
         };
         Ok((holder, reader))
     }
@@ -166,17 +174,28 @@ impl Holder {
         Ok(lane)
     }
 
-    /// Where the catalogs are large, a second reader in this snapshot. None where they are not, or where the server gives no
-    /// further session: one can read everything.
-    pub async fn open_second_reader(&self) -> Option<CatalogReader> {
-        if !self.large_catalogs {
-            return None;
-        }
-        let session = connect::session(&self.options.connect, Role::Source).await.ok()?;
-        join(session, &self.options, (self.version, &self.snapshot)).await.ok()
+    /// Whether there is much to read in the catalogs.
+    pub fn has_large_catalogs(&self) -> bool {
+        self.large_catalogs
     }
 
-    /// Begins to connect so many lanes where the server is far away: [`Self::open_lane`] then gives them out.
+    /// Connects a second reader in this snapshot: none comes where the server gives no further session, and one can read everything.
+    /// Nothing at all where it saves no time: small catalogs far away.
+    pub fn second_reader(&self) -> Option<impl Future<Output = Option<CatalogReader>> + Send + 'static> {
+        let patience = match (self.large_catalogs, self.ahead.is_far()) {
+            (true, _) => Duration::MAX,
+            (false, false) => SECOND_READER_PATIENCE,
+            (false, true) => return None,
+        };
+        let (options, version, snapshot) = (self.options.clone(), self.version, self.snapshot.clone());
+        let opening = async move {
+            let session = connect::session(&options.connect, Role::Source).await.ok()?;
+            join(session, &options, (version, &snapshot)).await.ok()
+        };
+        Some(tokio::time::timeout(patience, opening).map(|opened| opened.ok().flatten()))
+    }
+
+    /// Begins to connect so many lanes, where that saves time: [`Self::open_lane`] then gives them out.
     pub fn open_lanes_ahead(&self, lanes: usize) {
         self.ahead.begin(&self.options, &self.snapshot, lanes);
     }
@@ -227,6 +246,8 @@ struct Exported {
     /// The server's process.
     backend: Option<String>,
     large_catalogs: bool,
+    /// About so much is there to copy.
+    bytes: u64,
 }
 
 /// Begins the transaction and exports its snapshot: one text, one round trip. Whatever it sets it sets inside the transaction. Should
@@ -234,18 +255,21 @@ struct Exported {
 async fn export(lane: &mut Lane, options: &LaneOptions) -> Result<Exported> {
     let sql = format!(
         "{BEGIN}; {}; {}; {}SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding(), pg_catalog.pg_backend_pid(), \
-         pg_catalog.pg_relation_size('pg_catalog.pg_class'::pg_catalog.regclass)",
+         pg_catalog.pg_relation_size('pg_catalog.pg_class'::pg_catalog.regclass), \
+         (SELECT pg_catalog.sum(c.relpages) FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'm', 't'))",
         settings::reading(lane.version(), options.row_security),
         settings::UNCONVERTED,
         set_role(options)
     );
     let rows = lane.execute(&sql).await.map_err(|error| error.context("exporting a snapshot"))?;
-    match rows.into_iter().next().map(<[Option<String>; 4]>::try_from) {
-        Some(Ok([Some(snapshot), Some(encoding), backend, size])) => Ok(Exported {
+    let number = |text: Option<String>| text.and_then(|text| text.parse().ok()).unwrap_or(0_u64);
+    match rows.into_iter().next().map(<[Option<String>; 5]>::try_from) {
+        Some(Ok([Some(snapshot), Some(encoding), backend, size, pages])) => Ok(Exported {
             snapshot,
             encoding,
             backend,
-            large_catalogs: size.and_then(|size| size.parse().ok()).is_some_and(|size: u64| size >= LARGE_CATALOGS),
+            large_catalogs: number(size) >= LARGE_CATALOGS,
+            bytes: number(pages).saturating_mul(PAGE),
         }),
         _ => Err(Error::new(Kind::Source, "the server answered a query without a row")),
     }

@@ -1,5 +1,7 @@
 //! The catalog reader: a session inside the holder's snapshot that introspection queries.
 
+use std::ops::Deref;
+
 use tokio_postgres::Client;
 
 use crate::connect::Session;
@@ -25,5 +27,13 @@ impl CatalogReader {
     /// The client, inside the transaction, with an empty `search_path`.
     pub fn client(&self) -> &Client {
         &self.session
+    }
+}
+
+impl Deref for CatalogReader {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.client()
     }
 }

@@ -412,7 +412,7 @@ async fn a_schema_alone_leaves_positions_unread() {
     let client = database.client().await;
     client.batch_execute("BEGIN; SET search_path = ''").await.unwrap();
     let mut whole = introspect::read(&client).await.unwrap();
-    let alone = introspect::Sessions { first: &client, second: None, version: whole.server.version };
+    let alone = introspect::Sessions::alone(&client, whole.server.version);
     let schema = introspect::read_with(alone, introspect::Positions::Leave).await.unwrap();
     let mut read = 0;
     for object in &mut whole.objects {

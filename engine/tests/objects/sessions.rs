@@ -1,7 +1,10 @@
 //! Catalogs read in two sessions of one snapshot say what one session says, whatever happens to the second.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use pgfreight_engine::connect::ConnectOptions;
 use pgfreight_engine::introspect::{Positions, Sessions};
 use pgfreight_engine::run::schema::of_database;
 use pgfreight_engine::source::holder::Holder;
@@ -23,9 +26,10 @@ async fn begun(database: &Database<'_>) -> Client {
     client
 }
 
-async fn read_in_two(first: &Client, second: &Client) -> Catalog {
+async fn read_in_two(first: &Client, second: Option<&Arc<Client>>) -> Catalog {
     let version = introspect::read(first).await.unwrap().server.version;
-    introspect::read_with(Sessions { first, second: Some(second), version }, Positions::Read).await.unwrap()
+    let second = Some(std::future::ready(second.cloned()).boxed());
+    introspect::read_with(Sessions { first, second, version }, Positions::Read).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,11 +39,12 @@ async fn two_sessions_say_what_one_says() {
         database.execute(SAMPLE);
         let alone = read(&database).await;
         assert!(alone.unsupported.is_empty() && alone.objects.len() > 10, "{:?}", alone.unsupported);
-        let (first, second) = (begun(&database).await, begun(&database).await);
-        assert_eq!(read_in_two(&first, &second).await, alone);
+        let (first, second) = (begun(&database).await, Arc::new(begun(&database).await));
+        assert_eq!(read_in_two(&first, Some(&second)).await, alone);
         let pid: i32 = second.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
         database.execute(&format!("SELECT pg_terminate_backend({pid}, 5000)"));
-        assert_eq!(read_in_two(&first, &second).await, alone, "the second session is gone");
+        assert_eq!(read_in_two(&first, Some(&second)).await, alone, "the second session is gone");
+        assert_eq!(read_in_two(&first, None).await, alone, "the second session never came about");
     }
 }
 
@@ -52,36 +57,56 @@ async fn damage_found_in_the_second_session_is_named_as_in_one() {
     database
         .execute("SET allow_system_table_mods = on; UPDATE pg_constraint SET conbin = NULL WHERE conname = 'broken'");
     let alone = read(&database).await;
-    let (first, second) = (begun(&database).await, begun(&database).await);
-    let catalog = read_in_two(&first, &second).await;
+    let (first, second) = (begun(&database).await, Arc::new(begun(&database).await));
+    let catalog = read_in_two(&first, Some(&second)).await;
     assert_eq!(catalog, alone);
     let named: Vec<&str> = catalog.unsupported.iter().map(|lost| lost.name.as_str()).collect();
     assert!(named.iter().any(|name| name.contains("broken")), "{named:?}");
 }
 
-/// A second session is worth its start where `pg_class` is large, if only by the remains of what was.
+/// A second session reads along where the server is near, and far away where `pg_class` is large, if only by the remains of what was.
 #[tokio::test(flavor = "multi_thread")]
-async fn large_catalogs_are_read_in_two_sessions() {
-    let database = Cluster::shared(18).database("objects_large_catalogs");
+async fn catalogs_are_read_in_two_sessions_where_that_saves_time() {
+    let cluster = Cluster::shared(18);
+    let database = cluster.database("objects_large_catalogs");
     database.execute(SAMPLE);
-    let connect = connect(&database.url());
-    let options = LaneOptions { connect: connect.clone(), role: None, row_security: false };
-    let (holder, _reader) = Holder::open(&options).await.unwrap();
-    assert!(holder.open_second_reader().await.is_none());
-    let before = of_database(&connect, None, false).await.unwrap().script();
+    let connect_near = connect(&database.url());
+    let options = |connect: &ConnectOptions| LaneOptions { connect: connect.clone(), role: None, row_security: false };
+    let before = of_database(&connect_near, None, false).await.unwrap().script();
+    let proxy = Proxy::start(&format!("{}:{}", cluster.host(), cluster.port()));
+    proxy.set(Conditions { latency: Duration::from_millis(20), ..Conditions::default() });
+    let far = options(&connect(&proxy.url(&database.url())));
+    let (holder, _reader) = Holder::open(&far).await.unwrap();
+    assert!(holder.second_reader().is_none() && !holder.has_large_catalogs());
     drop(holder);
     database.execute(
         "DO $$ BEGIN FOR i IN 1..12000 LOOP EXECUTE format('ALTER TABLE s.t SET (fillfactor = %s)', 50 + i % 50); END LOOP; END $$;
          ALTER TABLE s.t RESET (fillfactor)",
     );
-    let (holder, reader) = Holder::open(&options).await.unwrap();
-    let second = holder.open_second_reader().await.expect("a second reader");
-    let snapshot = second.client().query_one("SELECT pg_current_snapshot()::text", &[]).await.unwrap();
-    let first = reader.client().query_one("SELECT pg_current_snapshot()::text", &[]).await.unwrap();
-    assert_eq!(snapshot.get::<_, String>(0), first.get::<_, String>(0));
-    drop(holder);
-    let after = of_database(&connect, None, false).await.unwrap().script();
+    for options in [options(&connect_near), far] {
+        let (holder, reader) = Holder::open(&options).await.unwrap();
+        assert!(holder.has_large_catalogs());
+        let second = holder.second_reader().expect("worth it").await.expect("a second reader");
+        let snapshot = second.client().query_one("SELECT pg_current_snapshot()::text", &[]).await.unwrap();
+        let first = reader.client().query_one("SELECT pg_current_snapshot()::text", &[]).await.unwrap();
+        assert_eq!(snapshot.get::<_, String>(0), first.get::<_, String>(0));
+    }
+    let after = of_database(&connect_near, None, false).await.unwrap().script();
     assert_eq!(after, before);
+}
+
+/// A pooler with an empty pool lets connections wait; small catalogs do not wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_session_that_does_not_come_is_not_waited_for() {
+    let cluster = Cluster::shared(18);
+    let database = cluster.database("objects_no_second");
+    database.execute(SAMPLE);
+    let proxy = Proxy::start(&format!("{}:{}", cluster.host(), cluster.port()));
+    let connect = connect(&proxy.url(&database.url()));
+    let options = LaneOptions { connect, role: None, row_security: false };
+    let (holder, _reader) = Holder::open(&options).await.unwrap();
+    proxy.set(Conditions { latency: Duration::from_secs(60), ..Conditions::default() });
+    assert!(tokio::time::timeout(Duration::from_secs(10), holder.second_reader().unwrap()).await.unwrap().is_none());
 }
 
 /// Reads are the session's own where lanes keep every core of a server on this machine busy, and left to the server's setting where
@@ -105,7 +130,7 @@ async fn lanes_that_keep_every_core_busy_read_themselves() {
     }
 }
 
-/// To a server that is far away lanes are connected before anybody asks for one; nearby they are not.
+/// To a server that is far away lanes are connected before anybody asks for one; nearby where there is enough to copy for each.
 #[tokio::test(flavor = "multi_thread")]
 async fn lanes_of_a_far_server_are_connected_ahead() {
     let cluster = Cluster::shared(18);

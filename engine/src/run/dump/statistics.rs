@@ -1,5 +1,7 @@
 //! The planner's statistics of what is dumped.
 
+use futures_util::future::OptionFuture;
+
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::introspect::Features;
@@ -27,7 +29,8 @@ pub(super) async fn read_beside<T>(
         planner_statistics::read(reader, &features, &catalog.objects).await
     };
     // All to their end: work that is dropped half way would leave its statement running.
-    let Some(beside) = holder.open_second_reader().await else {
+    let beside = holder.second_reader().filter(|_| holder.has_large_catalogs());
+    let Some(beside) = OptionFuture::from(beside).await.flatten() else {
         let (locked, found) = tokio::join!(locks, read(reader));
         locked?;
         return Ok((work.await?, found?));
