@@ -1,5 +1,8 @@
 //! A whole catalog to a table of contents.
 
+use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSlice;
+
 use super::draft::{Context, Draft, Stage};
 use super::graph::Objects;
 use super::{Dialect, Entry, EntryKind, Section, Toc, loops, order};
@@ -15,23 +18,24 @@ use crate::catalog::index::Index;
 use crate::catalog::table::TableKind;
 use crate::catalog::{Body, Catalog, Class, Object, ObjectId};
 
+/// Items whose drafts are written in one go: a millisecond of work.
+const STRETCH: usize = 128;
+
+/// So many times as many are written side by side before their drafts are moved to the others.
+const STRETCHES: usize = 32;
+
 /// Writes a catalog for a target. Entries, their order and their numbers are the same for every target; what one cannot
 /// express is left out of the statements and said in `losses`.
 pub fn write(catalog: &Catalog, dialect: Dialect) -> Toc {
     let objects = Objects::new(catalog);
     let (breaks, graph) = loops::resolve(&objects);
     let context = Context::new(catalog, Features::of(dialect.target), breaks.separate.clone());
-    let mut drafts = Vec::with_capacity(catalog.objects.len());
-    for object in &catalog.objects {
-        let own = entries(object, &context);
-        let around = satellites(object, &own, &context).into_iter().chain(own);
-        let data = table_data(object, &objects).into_iter().chain(sequence_data(object, &objects));
-        drafts.extend(around.chain(data).map(Draft::compact));
-    }
+    let of_object = |object| drafts(object, &objects, &context);
+    let mut drafts = side_by_side(&catalog.objects, of_object);
     let source = catalog.server.version;
-    let statistics = catalog.planner_statistics.iter();
-    let statistics = statistics.filter_map(|statistics| planner_statistics::entry(statistics, source, &context));
-    drafts.extend(statistics.map(Draft::compact));
+    drafts.extend(side_by_side(&catalog.planner_statistics, |statistics| {
+        planner_statistics::entry(statistics, source, &context)
+    }));
     drafts.extend(catalog.edges.iter().filter_map(|edge| extension::dependent(edge, &context)));
     let mut first: Vec<Entry> = Vec::new();
     if let Some(globals) = &catalog.globals {
@@ -40,6 +44,30 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Toc {
     first.extend(database(catalog, &context));
     drop(context);
     order::arrange(&objects, (&breaks, graph), first, drafts)
+}
+
+/// The drafts that `of` gives of every item, in order. Of many items several are written at a time: a large schema is written while
+/// nothing else can begin, or beside rows that keep every core busy.
+fn side_by_side<'a, T: Sync, D: IntoIterator<Item = Draft>>(
+    items: &'a [T],
+    of: impl Fn(&'a T) -> D + Sync,
+) -> Vec<Draft> {
+    let stretch = |items: &'a [T]| items.iter().flat_map(&of).map(Draft::compact).collect::<Vec<_>>();
+    let mut drafts = Vec::with_capacity(items.len());
+    for round in items.chunks(STRETCH * STRETCHES) {
+        round.par_chunks(STRETCH).map(stretch).collect::<Vec<_>>().into_iter().for_each(|some| drafts.extend(some));
+    }
+    drafts
+}
+
+/// All drafts about one object, its rows among them.
+fn drafts(object: &Object, objects: &Objects<'_>, context: &Context<'_>) -> Vec<Draft> {
+    let own = entries(object, context);
+    let mut drafts = satellites(object, &own, context);
+    drafts.extend(own);
+    drafts.extend(table_data(object, objects));
+    drafts.extend(sequence_data(object, objects));
+    drafts
 }
 
 /// Comments, labels and privileges. Of an object the target cannot have, they are entries without statements.

@@ -2,6 +2,7 @@
 //! with `psql` alone can read it; see docs/RECOVER_BY_HAND.md.
 
 use std::io::{BufRead, Read, Write};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -258,27 +259,6 @@ impl Contents {
         tables_to(line, self.entries.len(), &self.tables)
     }
 
-    /// The same with tables that are known only when everything else is written, in the place of its own. What is written is let go
-    /// of: until the last row is copied, nobody needs it.
-    ///
-    /// # Errors
-    /// As [`Contents::write`], and what `tables` says.
-    pub fn write_and_ask(
-        self,
-        out: impl Write,
-        tables: impl FnOnce() -> std::io::Result<Vec<TableData>>,
-    ) -> std::io::Result<()> {
-        self.refuse_forgotten()?;
-        let Self { header, catalog, entries, .. } = self;
-        let mut out = Limited::new(out);
-        schema_to(&mut out, &header, &catalog)?;
-        drop(catalog);
-        let mut line = line_to(&mut out);
-        let count = entries.len();
-        entries.into_iter().try_for_each(|entry| line(LineRef::Entry(&entry)))?;
-        tables_to(line, count, &tables()?)
-    }
-
     fn refuse_forgotten(&self) -> std::io::Result<()> {
         match self.forgotten.is_empty() {
             true => Ok(()),
@@ -325,15 +305,6 @@ impl Contents {
         self.entries.iter().map(Carried::from).chain(self.forgotten.iter().copied())
     }
 
-    /// What their dump needs of its reader, sorted.
-    pub fn capabilities(&self, encrypted: bool) -> Vec<String> {
-        let mut names = super::capabilities(encrypted);
-        names.extend(self.catalog.globals.is_some().then(|| super::GLOBALS.to_owned()));
-        names.extend((!self.catalog.planner_statistics.is_empty()).then(|| super::STATISTICS.to_owned()));
-        names.sort();
-        names
-    }
-
     /// Holds the contents against the manifest that names them.
     pub fn check(&self, manifest: &Manifest) -> Result<(), Mismatch> {
         if self.header.dump != manifest.dump {
@@ -356,6 +327,40 @@ impl Contents {
             Some(orphan) => Err(Mismatch::Orphan(orphan)),
             None => Ok(()),
         }
+    }
+}
+
+/// Contents of which a part is still being made.
+pub struct Unfinished<E, T> {
+    /// The run.
+    pub header: Header,
+    /// The schema, let go of as soon as it is written.
+    pub catalog: Arc<Catalog>,
+    /// Asked for the entries when everything before them is written.
+    pub entries: E,
+    /// Asked for the tables when everything else is written.
+    pub tables: T,
+}
+
+impl<E, T> Unfinished<E, T>
+where
+    E: FnOnce() -> std::io::Result<Vec<Entry>>,
+    T: FnOnce() -> std::io::Result<Vec<TableData>>,
+{
+    /// Writes what [`Contents::write`] writes. What is written is let go of: until the last row is copied, nobody needs it.
+    ///
+    /// # Errors
+    /// As [`Contents::write`], and what `entries` and `tables` say.
+    pub fn write(self, out: impl Write) -> std::io::Result<()> {
+        let Self { header, catalog, entries, tables } = self;
+        let mut out = Limited::new(out);
+        schema_to(&mut out, &header, &catalog)?;
+        drop(catalog);
+        let mut line = line_to(&mut out);
+        let entries = entries()?;
+        let count = entries.len();
+        entries.into_iter().try_for_each(|entry| line(LineRef::Entry(&entry)))?;
+        tables_to(line, count, &tables()?)
     }
 }
 
@@ -389,6 +394,15 @@ impl TableData {
     }
 }
 
+/// What a dump of this schema needs of its reader, sorted.
+pub fn capabilities(catalog: &Catalog, encrypted: bool) -> Vec<String> {
+    let mut names = super::capabilities(encrypted);
+    names.extend(catalog.globals.is_some().then(|| super::GLOBALS.to_owned()));
+    names.extend((!catalog.planner_statistics.is_empty()).then(|| super::STATISTICS.to_owned()));
+    names.sort();
+    names
+}
+
 /// Writes the first two lines.
 fn schema_to(out: &mut impl Write, header: &Header, catalog: &Catalog) -> std::io::Result<()> {
     line_to(out)(LineRef::Header(header))?;
@@ -408,8 +422,10 @@ fn tables_to(
 
 /// Writes lines but the catalog's.
 fn line_to(out: &mut impl Write) -> impl FnMut(LineRef<'_>) -> std::io::Result<()> {
-    |line| {
-        let mut bytes = canonical::encode(&line).map_err(std::io::Error::other)?;
+    let mut bytes = Vec::new();
+    move |line| {
+        bytes.clear();
+        canonical::encode_into(&mut bytes, &line).map_err(std::io::Error::other)?;
         bytes.push(b'\n');
         out.write_all(&bytes)
     }

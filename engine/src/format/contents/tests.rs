@@ -19,6 +19,25 @@ fn round_trips_line_by_line() {
     assert_eq!(contents.check(&samples::manifest()), Ok(()));
 }
 
+/// What is asked for on the way stands where it belongs, and what cannot be had is an error.
+#[test]
+fn unfinished_contents_are_written_as_finished_ones() {
+    let mut contents = samples::contents();
+    let dialect = crate::ddl::Dialect { target: contents.catalog.server.version };
+    contents.entries = crate::ddl::write(&contents.catalog, dialect).entries;
+    let written = |entries: std::io::Result<Vec<Entry>>, tables: std::io::Result<Vec<TableData>>| {
+        let (header, catalog) = (contents.header.clone(), Arc::new(contents.catalog.clone()));
+        let mut bytes = Vec::new();
+        let unfinished = Unfinished { header, catalog, entries: || entries, tables: || tables };
+        unfinished.write(&mut bytes).map(|()| String::from_utf8(bytes).unwrap())
+    };
+    let (entries, tables) = (contents.entries.clone(), contents.tables.clone());
+    assert_eq!(written(Ok(entries.clone()), Ok(tables.clone())).unwrap(), text(&contents));
+    let failed = || std::io::Error::other("failed");
+    assert_eq!(written(Err(failed()), Ok(tables)).unwrap_err().to_string(), "failed");
+    assert_eq!(written(Ok(entries), Err(failed())).unwrap_err().to_string(), "failed");
+}
+
 #[test]
 fn forgotten_entries_are_known_by_what_tells_them_apart_and_never_written() {
     let mut contents = samples::contents();
@@ -87,12 +106,12 @@ fn the_catalog_in_pieces_is_the_catalog_as_a_whole() {
 #[test]
 fn the_clusters_objects_are_a_field_and_a_capability_more() {
     let mut contents = samples::contents();
-    assert_eq!(contents.capabilities(true), ["age", "census", "copy", "zstd"]);
+    assert_eq!(capabilities(&contents.catalog, true), ["age", "census", "copy", "zstd"]);
     let mut role = crate::catalog::globals::Role::new(crate::ids::Oid(9), "r");
     role.valid_until = Some("infinity".into());
     contents.catalog.globals =
         Some(crate::catalog::Globals { bootstrap: "postgres".into(), roles: vec![role], ..Default::default() });
-    assert_eq!(contents.capabilities(false), ["census", "copy", "globals", "zstd"]);
+    assert_eq!(capabilities(&contents.catalog, false), ["census", "copy", "globals", "zstd"]);
     let text = text(&contents);
     let globals = "\"globals\":{\"bootstrap\":\"postgres\",\"roles\":[{\"connection_limit\":-1,\"inherit\":true,";
     assert!(text.contains(globals), "{text}");

@@ -2,15 +2,16 @@
 //! a database of many tables that is a good part of a dump's own work.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use tokio::task::JoinHandle;
 
 use super::Run;
 use crate::catalog::Catalog;
-use crate::ddl::{self, Dialect};
+use crate::ddl::{self, Dialect, Entry};
 use crate::error::{Error, Kind, Result};
-use crate::format::contents::{Contents, Header, TableData};
+use crate::format::contents::{Header, TableData, Unfinished, capabilities};
 use crate::format::line_limit::TooLarge;
 use crate::format::manifest::StoredContents;
 use crate::plan::select::Selection;
@@ -41,17 +42,16 @@ impl Writing {
             options: run.options.record.clone(),
             losses: losses.iter().map(|l| (l.class.clone(), l.name.clone(), l.reason.clone())).collect(),
         };
-        let contents = Contents { header, catalog, entries: Vec::new(), forgotten: Vec::new(), tables: Vec::new() };
-        let capabilities = contents.capabilities(run.writer.recipient().is_some());
-        let (encryption, level) = (run.encryption.clone(), run.options.level);
+        let capabilities = capabilities(&catalog, run.writer.recipient().is_some());
         let (tables, arriving) = channel();
         let tables_of_dump =
             move || arriving.recv().map_err(|_| io::Error::other("the rows were not copied to their end"));
+        let catalog = Arc::new(catalog);
+        let entries = entries(Arc::clone(&catalog), selection);
+        let contents = Unfinished { header, catalog, entries, tables: tables_of_dump };
+        let (encryption, level) = (run.encryption.clone(), run.options.level);
         let sealing = move || {
-            let toc = ddl::write(&contents.catalog, Dialect { target: contents.catalog.server.version });
-            let contents = Contents { entries: selection.kept(toc), ..contents };
-            drop(selection);
-            let write = |out: &mut dyn io::Write| contents.write_and_ask(out, tables_of_dump).map_err(unwritable);
+            let write = |out: &mut dyn io::Write| contents.write(out).map_err(unwritable);
             seal::seal_whole(&encryption, level, write)
         };
         Self { capabilities, tables, sealed: tokio::task::spawn_blocking(sealing) }
@@ -68,6 +68,18 @@ impl Writing {
         let sealed = self.sealed.await.map_err(failed)??;
         run.repository.put_contents(&run.dump, sealed.into()).await
     }
+}
+
+/// Begins to write the entries beside the catalog; gives what waits for them.
+fn entries(catalog: Arc<Catalog>, selection: Selection) -> impl FnOnce() -> io::Result<Vec<Entry>> + Send {
+    let (entries, written) = channel();
+    tokio::task::spawn_blocking(move || {
+        let toc = ddl::write(&catalog, Dialect { target: catalog.server.version });
+        drop(catalog);
+        // Nobody waits where the catalog could not be written.
+        let _ = entries.send(selection.kept(toc));
+    });
+    move || written.recv().map_err(|_| io::Error::other("whoever writes the entries failed"))
 }
 
 fn unwritable(error: io::Error) -> Error {
