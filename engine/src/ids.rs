@@ -32,6 +32,14 @@ impl fmt::Display for ServerVersion {
     }
 }
 
+/// The hexadecimal digits of 32 bytes: lists of chunks are mostly digests.
+fn with_digits<R>(bytes: &[u8; 32], show: impl FnOnce(&str) -> R) -> R {
+    let mut digits = [0; 64];
+    // Twice as long as the bytes, and nothing but digits: neither can fail.
+    let _ = hex::encode_to_slice(bytes, &mut digits);
+    show(std::str::from_utf8(&digits).unwrap_or_default())
+}
+
 /// 32 bytes shown and stored as 64 lower-case hexadecimal digits; every other spelling is rejected.
 macro_rules! hex32 {
     ($(#[$doc:meta])* $name:ident) => {
@@ -53,7 +61,7 @@ macro_rules! hex32 {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&hex::encode(self.0))
+                with_digits(&self.0, |digits| f.write_str(digits))
             }
         }
 
@@ -65,7 +73,7 @@ macro_rules! hex32 {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&hex::encode(self.0))
+                with_digits(&self.0, |digits| serializer.serialize_str(digits))
             }
         }
 

@@ -42,8 +42,13 @@ impl ser::Error for CanonicalError {
 /// The canonical encoding of a value.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonicalError> {
     let mut out = Vec::new();
-    value.serialize(Encoder { out: &mut out })?;
+    encode_into(&mut out, value)?;
     Ok(out)
+}
+
+/// Appends the canonical encoding of a value.
+pub fn encode_into<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), CanonicalError> {
+    value.serialize(Encoder { out })
 }
 
 /// The value whose canonical encoding these bytes are.
@@ -140,9 +145,9 @@ impl<'a> Encoder<'a> {
         Seq { out: self.out, first: true, close }
     }
 
-    fn map(self, close: &'static [u8]) -> Map<'a> {
+    fn map(self, fields: usize, close: &'static [u8]) -> Map<'a> {
         let start = self.out.len();
-        Map { out: self.out, key: None, start, fields: Vec::new(), close }
+        Map { out: self.out, key: None, start, fields: Vec::with_capacity(fields), close }
     }
 
     fn open_variant(self, variant: &str) -> Self {
@@ -197,13 +202,21 @@ impl Map<'_> {
         for next in 0..self.fields.len() {
             let (key, length) = &self.fields[next];
             end += length;
-            let place = self.fields[..next].partition_point(|(other, _)| other <= key);
+            let place = self.fields[..next].partition_point(|(other, _)| !is_before(key, other));
             if place < next {
                 let before: usize = self.fields[place..next].iter().map(|(_, length)| length).sum();
                 self.out[end - length - before..end].rotate_right(*length);
                 self.fields[place..=next].rotate_right(1);
             }
         }
+    }
+}
+
+/// Whether a key stands in front of another. Most differ in their first byte.
+fn is_before(key: &str, other: &str) -> bool {
+    match (key.as_bytes().first(), other.as_bytes().first()) {
+        (a, b) if a == b => key < other,
+        (a, b) => a < b,
     }
 }
 
@@ -318,12 +331,12 @@ impl<'a> ser::Serializer for Encoder<'a> {
         Ok(self.open_variant(variant).seq(b"]}"))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Map<'a>, CanonicalError> {
-        Ok(self.map(b"}"))
+    fn serialize_map(self, fields: Option<usize>) -> Result<Map<'a>, CanonicalError> {
+        Ok(self.map(fields.unwrap_or_default(), b"}"))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Map<'a>, CanonicalError> {
-        Ok(self.map(b"}"))
+    fn serialize_struct(self, _: &'static str, fields: usize) -> Result<Map<'a>, CanonicalError> {
+        Ok(self.map(fields, b"}"))
     }
 
     fn serialize_struct_variant(
@@ -331,9 +344,9 @@ impl<'a> ser::Serializer for Encoder<'a> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        _: usize,
+        fields: usize,
     ) -> Result<Map<'a>, CanonicalError> {
-        Ok(self.open_variant(variant).map(b"}}"))
+        Ok(self.open_variant(variant).map(fields, b"}}"))
     }
 }
 

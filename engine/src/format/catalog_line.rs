@@ -60,14 +60,17 @@ impl<W: Write> Fields<'_, W> {
 
     fn list(&mut self, name: &str, values: &[impl Serialize]) -> io::Result<()> {
         self.name(name)?;
-        self.out.write_all(b"[")?;
+        let mut bytes = vec![b'['];
         for (number, value) in values.iter().enumerate() {
             if number > 0 {
-                self.out.write_all(b",")?;
+                bytes.push(b',');
             }
-            self.out.write_all(&canonical::encode(value).map_err(io::Error::other)?)?;
+            canonical::encode_into(&mut bytes, value).map_err(io::Error::other)?;
+            self.out.write_all(&bytes)?;
+            bytes.clear();
         }
-        self.out.write_all(b"]")
+        bytes.push(b']');
+        self.out.write_all(&bytes)
     }
 }
 

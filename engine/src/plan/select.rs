@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
 
 use super::pattern::{Pattern, PatternError};
@@ -130,7 +130,7 @@ impl Selection {
         selection.statistics = !filters.no_statistics && !filters.schema_only && !filters.data_only;
         let wants_data = selection.sections.contains(&Section::Data);
         selection.large_objects = wants_data && choice.large_objects;
-        let wanted: HashMap<ObjectId, bool> =
+        let wanted: FxHashMap<ObjectId, bool> =
             catalog.objects.iter().map(|object| (object.id, choice.wants(object))).collect();
         for object in &catalog.objects {
             if follow(object, &choice, &wanted) {
@@ -352,7 +352,7 @@ impl<'a> Choice<'a> {
 }
 
 /// Whether an object is carried: wanted itself, unless it hangs on another, which then decides.
-fn follow(object: &Object, choice: &Choice<'_>, wanted: &HashMap<ObjectId, bool>) -> bool {
+fn follow(object: &Object, choice: &Choice<'_>, wanted: &FxHashMap<ObjectId, bool>) -> bool {
     let of = |id: &ObjectId| wanted.get(id).copied().unwrap_or(false);
     if object.extension.is_some() {
         return of(&object.id);
@@ -517,19 +517,25 @@ fn named(catalog: &Catalog, selection: &Selection) -> BTreeSet<ObjectId> {
 }
 
 fn dangling(catalog: &Catalog, selection: &Selection) -> Vec<(String, String)> {
-    let names: HashMap<ObjectId, String> = catalog.objects.iter().map(|o| (o.id, display(o))).collect();
-    let mut found = Vec::new();
-    for object in catalog.objects.iter().filter(|object| selection.objects.contains(&object.id)) {
-        let Body::Constraint(constraint) = &object.body else { continue };
-        if let ConstraintRule::ForeignKey(key) = &constraint.rule
-            && !selection.objects.contains(&key.references)
-        {
-            let table = object.parent.and_then(|id| names.get(&id).cloned()).unwrap_or_default();
-            let references = names.get(&key.references).cloned().unwrap_or_default();
-            found.push((format!("{table}.{}", object.name), references));
-        }
+    let leaves_out = |object: &Object| match &object.body {
+        Body::Constraint(constraint) if selection.objects.contains(&object.id) => match &constraint.rule {
+            ConstraintRule::ForeignKey(key) if !selection.objects.contains(&key.references) => Some(key.references),
+            _ => None,
+        },
+        _ => None,
+    };
+    let keys: Vec<(&Object, ObjectId)> =
+        catalog.objects.iter().filter_map(|object| Some((object, leaves_out(object)?))).collect();
+    if keys.is_empty() {
+        return Vec::new();
     }
-    found
+    let relations = catalog.objects.iter().filter(|object| object.id.class == Class::Relation);
+    let names: HashMap<ObjectId, String> = relations.map(|o| (o.id, display(o))).collect();
+    let name = |id: ObjectId| names.get(&id).cloned().unwrap_or_default();
+    let named = |(key, references): (&Object, ObjectId)| {
+        (format!("{}.{}", key.parent.map(name).unwrap_or_default(), key.name), name(references))
+    };
+    keys.into_iter().map(named).collect()
 }
 
 fn display(object: &Object) -> String {
