@@ -32,14 +32,14 @@ pub(super) async fn run(args: &RestoreArgs, session: &Session<'_>, layers: &mut 
     if args.identity.allow_unsigned {
         session.reporter.warn("--allow-unsigned: whoever can write to the store may have made this dump");
     }
-    let dump = access.find(&args.dump).await?;
     let Some(target) = target else {
+        let dump = access.find(&args.dump).await?;
         let toc = Toc { entries: dump.contents.entries.clone() };
         let list = print_list(&toc, &dump.contents.catalog.database.name);
         session.reporter.answer("restore", Exit::Ok, &json!({ "list": list }), &list)?;
         return Ok(Exit::Ok);
     };
-    let dump = dump.without_entries();
+    let dump = access.find_without_entries(&args.dump).await?;
     for warning in target.warnings() {
         session.reporter.warn(warning);
     }

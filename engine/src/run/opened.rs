@@ -54,15 +54,6 @@ pub struct OpenedDump {
 }
 
 impl OpenedDump {
-    /// As [`Contents::forget_entries`], unless somebody else holds the contents too.
-    #[must_use]
-    pub fn without_entries(mut self) -> Self {
-        if let Some(contents) = Arc::get_mut(&mut self.contents) {
-            contents.forget_entries();
-        }
-        self
-    }
-
     /// The cluster-wide objects it holds.
     ///
     /// # Errors
@@ -114,13 +105,31 @@ pub async fn manifest(
     read.accept(acceptance)
 }
 
+/// Whether a reader needs what the entries say. Of a database of many tables that is a third of everything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entries {
+    /// All they say.
+    Kept,
+    /// Only which there are, for whoever writes them anew for another server.
+    Forgotten,
+}
+
 /// Reads both halves and checks that they belong together.
-pub async fn open(repository: &Repository, reader: &Reader, dump: &DumpId, allow_unsigned: bool) -> Result<OpenedDump> {
+pub async fn open(
+    repository: &Repository,
+    reader: &Reader,
+    dump: &DumpId,
+    (allow_unsigned, entries): (bool, Entries),
+) -> Result<OpenedDump> {
     let manifest = manifest(repository, reader, dump, allow_unsigned).await?;
     let sealed = repository.read_contents(&manifest).await?;
     let decryption = reader.decryption();
     let plain = seal::open_whole(&sealed, &decryption, CONTENTS_MAX)?;
-    let contents = Contents::read(plain).map_err(ContentsError::into_error)?;
+    let contents = match entries {
+        Entries::Kept => Contents::read(plain),
+        Entries::Forgotten => Contents::read_without_entries(plain),
+    };
+    let contents = contents.map_err(ContentsError::into_error)?;
     drop(sealed);
     contents.check(&manifest).map_err(Mismatch::into_error)?;
     Ok(OpenedDump { manifest: Arc::new(manifest), contents: Arc::new(contents), decryption })

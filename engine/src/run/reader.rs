@@ -3,7 +3,7 @@
 //! Without an identity a reader sees what is public and checks signatures for soundness only; with one it accepts only
 //! dumps of writers its bundle names (promises 5 and 8).
 
-use super::opened::{self, OpenedDump, Reader};
+use super::opened::{self, Entries, OpenedDump, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::VerifiedManifest;
 use crate::ids::DumpId;
@@ -82,7 +82,7 @@ impl Access {
     /// # Errors
     /// As [`Access::reader`], [`opened::find`] and [`opened::open`].
     pub async fn dump(&self, dump: &DumpId) -> Result<OpenedDump> {
-        opened::open(&self.repository, self.reader()?, dump, self.allow_unsigned).await
+        self.open_dump(dump, Entries::Kept).await
     }
 
     /// Finds a dump and opens it.
@@ -91,5 +91,17 @@ impl Access {
     /// As [`Access::dump`].
     pub async fn find(&self, wanted: &str) -> Result<OpenedDump> {
         self.dump(&opened::find(&self.repository, wanted).await?).await
+    }
+
+    /// The same without what its entries say.
+    ///
+    /// # Errors
+    /// As [`Access::dump`].
+    pub async fn find_without_entries(&self, wanted: &str) -> Result<OpenedDump> {
+        self.open_dump(&opened::find(&self.repository, wanted).await?, Entries::Forgotten).await
+    }
+
+    async fn open_dump(&self, dump: &DumpId, entries: Entries) -> Result<OpenedDump> {
+        opened::open(&self.repository, self.reader()?, dump, (self.allow_unsigned, entries)).await
     }
 }

@@ -27,7 +27,11 @@ pub fn seal_whole<E: From<SealError>>(
 }
 
 /// Decrypts, and decompresses as it is read; the reader fails beyond `limit` plaintext bytes.
-pub fn open_whole<'a>(sealed: &'a [u8], by: &Decryption, limit: u64) -> Result<impl io::BufRead + 'a, SealError> {
+pub fn open_whole<'a>(
+    sealed: &'a [u8],
+    by: &Decryption,
+    limit: u64,
+) -> Result<impl io::BufRead + Send + 'a, SealError> {
     let packed = match by {
         Decryption::None => Cow::Borrowed(sealed),
         Decryption::Identity(identity) => {

@@ -15,7 +15,7 @@ use pgfreight_engine::format::descriptor::Descriptor;
 use pgfreight_engine::ids::RepositoryId;
 use pgfreight_engine::keys::{ReaderBundle, RepositoryIdentity, WriterKey};
 use pgfreight_engine::run::dump::dump;
-use pgfreight_engine::run::opened::{self, OpenedDump, Reader};
+use pgfreight_engine::run::opened::{self, Entries, OpenedDump, Reader};
 use pgfreight_engine::run::options::{DumpOptions, RestoreOptions, Surroundings};
 use pgfreight_engine::run::report::RestoreReport;
 use pgfreight_engine::run::restore::restore;
@@ -107,7 +107,7 @@ impl Place {
     }
 
     async fn open(&self, dump: &pgfreight_engine::ids::DumpId) -> OpenedDump {
-        opened::open(&self.repository, &self.reader, dump, false).await.unwrap()
+        opened::open(&self.repository, &self.reader, dump, (false, Entries::Kept)).await.unwrap()
     }
 
     async fn restore(

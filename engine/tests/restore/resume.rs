@@ -21,7 +21,7 @@ async fn child() {
     let repository = Repository::open(store, Pin::Any).await.unwrap();
     let bundle = ReaderBundle::decode(&std::fs::read(bundle).unwrap()).unwrap();
     let reader = Reader::Bundle(Box::new(bundle));
-    let dump = opened::open(&repository, &reader, &DumpId::parse(dump).unwrap(), false).await.unwrap();
+    let dump = opened::open(&repository, &reader, &DumpId::parse(dump).unwrap(), (false, Entries::Kept)).await.unwrap();
     let report = restore(&repository, &dump, &connect(target), &jobs(3), &Surroundings::quiet()).await.unwrap();
     assert!(report.losses.is_empty(), "{:?}", report.losses);
 }

@@ -1,7 +1,12 @@
 //! Lines, their order, and what does not fit together.
 
+use std::sync::Arc;
+
 use super::super::samples;
+use super::read::Line;
 use super::*;
+use crate::format::canonical::{self, CanonicalError};
+use crate::format::catalog_line;
 
 fn text(contents: &Contents) -> String {
     let mut bytes = Vec::new();
@@ -17,6 +22,19 @@ fn round_trips_line_by_line() {
     assert!(text.ends_with("{\"entries\":0,\"line\":\"end\",\"tables\":1}\n"), "{text}");
     assert_eq!(Contents::read(text.as_bytes()).unwrap(), contents);
     assert_eq!(contents.check(&samples::manifest()), Ok(()));
+}
+
+#[test]
+fn what_entries_say_can_be_left_out_when_they_are_read() {
+    let mut contents = samples::contents();
+    let dialect = crate::ddl::Dialect { target: contents.catalog.server.version };
+    contents.entries = crate::ddl::write(&contents.catalog, dialect).entries;
+    let text = text(&contents);
+    let read = Contents::read_without_entries(text.as_bytes()).unwrap();
+    contents.forget_entries();
+    assert_eq!(read, contents);
+    let broken = text.replacen("\"line\":\"entry\"", "\"lines\":\"entry\"", 1);
+    assert!(broken != text && Contents::read_without_entries(broken.as_bytes()).is_err());
 }
 
 /// What is asked for on the way stands where it belongs, and what cannot be had is an error.
@@ -149,6 +167,7 @@ fn every_other_text_is_refused() {
     ];
     for (name, text) in cases {
         assert!(Contents::read(text.as_bytes()).is_err(), "{name}");
+        assert!(Contents::read_without_entries(text.as_bytes()).is_err(), "{name}");
     }
 }
 
