@@ -30,12 +30,11 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Toc {
     let objects = Objects::new(catalog);
     let (breaks, graph) = loops::resolve(&objects);
     let context = Context::new(catalog, Features::of(dialect.target), breaks.separate.clone());
-    let of_object = |object| drafts(object, &objects, &context);
-    let mut drafts = side_by_side(&catalog.objects, of_object);
+    let mut drafts = Vec::with_capacity(catalog.objects.len());
+    side_by_side(&mut drafts, &catalog.objects, |object| of_object(object, &objects, &context));
     let source = catalog.server.version;
-    drafts.extend(side_by_side(&catalog.planner_statistics, |statistics| {
-        planner_statistics::entry(statistics, source, &context)
-    }));
+    let of_statistics = |statistics| planner_statistics::entry(statistics, source, &context);
+    side_by_side(&mut drafts, &catalog.planner_statistics, of_statistics);
     drafts.extend(catalog.edges.iter().filter_map(|edge| extension::dependent(edge, &context)));
     let mut first: Vec<Entry> = Vec::new();
     if let Some(globals) = &catalog.globals {
@@ -46,22 +45,21 @@ pub fn write(catalog: &Catalog, dialect: Dialect) -> Toc {
     order::arrange(&objects, (&breaks, graph), first, drafts)
 }
 
-/// The drafts that `of` gives of every item, in order. Of many items several are written at a time: a large schema is written while
-/// nothing else can begin, or beside rows that keep every core busy.
+/// Adds the drafts that `of` gives of every item, in order. Of many items several are written at a time: a large schema is written
+/// while nothing else can begin, or beside rows that keep every core busy.
 fn side_by_side<'a, T: Sync, D: IntoIterator<Item = Draft>>(
+    drafts: &mut Vec<Draft>,
     items: &'a [T],
     of: impl Fn(&'a T) -> D + Sync,
-) -> Vec<Draft> {
+) {
     let stretch = |items: &'a [T]| items.iter().flat_map(&of).map(Draft::compact).collect::<Vec<_>>();
-    let mut drafts = Vec::with_capacity(items.len());
     for round in items.chunks(STRETCH * STRETCHES) {
         round.par_chunks(STRETCH).map(stretch).collect::<Vec<_>>().into_iter().for_each(|some| drafts.extend(some));
     }
-    drafts
 }
 
 /// All drafts about one object, its rows among them.
-fn drafts(object: &Object, objects: &Objects<'_>, context: &Context<'_>) -> Vec<Draft> {
+fn of_object(object: &Object, objects: &Objects<'_>, context: &Context<'_>) -> Vec<Draft> {
     let own = entries(object, context);
     let mut drafts = satellites(object, &own, context);
     drafts.extend(own);
