@@ -101,21 +101,12 @@ where
 {
     let mut client = Client::of(sessions.first);
     let features = Features::of(sessions.version);
-    let has_second = sessions.second.is_some();
     let beside = sessions.second.map(|second| AbortOnDropHandle::new(tokio::spawn(other_half(second, features))));
-    let mut error = match quickly(&client, beside, &features, positions).await {
-        Ok(catalog) => return Ok(catalog),
-        Err(error) => error,
-    };
-    if has_second && !error.may_be_damage() {
-        // It is a help, no more: the first one reads everything.
-        client.begin_again().await?;
-        error = match quickly(&client, None, &features, positions).await {
-            Ok(catalog) => return Ok(catalog),
-            Err(error) => error,
-        };
+    let reading = Box::pin(whole(&client, beside, &features, positions));
+    match futures_util::try_join!(client.begin(), reading) {
+        Ok(((), catalog)) => return Ok(catalog),
+        Err(error) => client.take_care(error).await?,
     }
-    client.take_care(error).await?;
     Box::pin(whole(&client, None, &features, positions)).await
 }
 
@@ -129,17 +120,6 @@ where
     Ok(Some(half(&client, &features).await?))
 }
 
-/// Everything, asked once, behind a savepoint that [taking care](Client::take_care) goes back to.
-async fn quickly(
-    client: &Client<'_>,
-    beside: Option<Beside>,
-    features: &Features,
-    positions: Positions,
-) -> Result<Catalog, IntrospectError> {
-    let reading = Box::pin(whole(client, beside, features, positions));
-    futures_util::try_join!(client.begin(), reading).map(|((), catalog)| catalog)
-}
-
 async fn whole(
     client: &Client<'_>,
     beside: Option<Beside>,
@@ -147,10 +127,11 @@ async fn whole(
     positions: Positions,
 ) -> Result<Catalog, IntrospectError> {
     let other_half = async {
-        let beside = OptionFuture::from(beside).await.and_then(Result::ok);
-        match beside.transpose()?.flatten() {
-            Some(read) => Ok(read),
-            None => half(client, features).await,
+        match OptionFuture::from(beside).await.and_then(Result::ok) {
+            Some(Ok(Some(read))) => Ok(read),
+            Some(Err(error)) if error.may_be_damage() => Err(error),
+            // It is a help, no more: where it did not come or has gone, the first session reads everything.
+            _ => half(client, features).await,
         }
     };
     // All questions of a session are sent at once; the server answers them in turn.
