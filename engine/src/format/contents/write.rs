@@ -1,6 +1,8 @@
 //! Contents to text, line by line.
 
+use std::borrow::Borrow;
 use std::io::Write;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -27,19 +29,10 @@ impl Contents {
     /// # Errors
     /// What `out` says, or [`super::line_limit::TooLarge`] where no reader would take it.
     pub fn write(&self, out: impl Write) -> std::io::Result<()> {
-        self.refuse_forgotten()?;
-        let mut out = Limited::new(out);
-        schema_to(&mut out, &self.header, &self.catalog)?;
-        let mut line = line_to(&mut out);
-        self.entries.iter().try_for_each(|entry| line(LineRef::Entry(entry)))?;
-        tables_to(line, self.entries.len(), &self.tables)
-    }
-
-    fn refuse_forgotten(&self) -> std::io::Result<()> {
-        match self.forgotten.is_empty() {
-            true => Ok(()),
-            false => Err(std::io::Error::other("the entries were let go of")),
+        if !self.forgotten.is_empty() {
+            return Err(std::io::Error::other("the entries were let go of"));
         }
+        write(out, (&self.header, &self.catalog), || Ok(&self.entries), || Ok(&self.tables))
     }
 }
 
@@ -65,33 +58,33 @@ where
     /// # Errors
     /// As [`Contents::write`], and what `entries` and `tables` say.
     pub fn write(self, out: impl Write) -> std::io::Result<()> {
-        let Self { header, catalog, entries, tables } = self;
-        let mut out = Limited::new(out);
-        schema_to(&mut out, &header, &catalog)?;
-        drop(catalog);
-        let mut line = line_to(&mut out);
-        let entries = entries()?;
-        let count = entries.len();
-        entries.into_iter().try_for_each(|entry| line(LineRef::Entry(&entry)))?;
-        tables_to(line, count, &tables()?)
+        write(out, (&self.header, self.catalog), self.entries, self.tables)
     }
 }
 
-/// Writes the first two lines.
-fn schema_to(out: &mut impl Write, header: &Header, catalog: &Catalog) -> std::io::Result<()> {
-    line_to(out)(LineRef::Header(header))?;
-    catalog_line::write(catalog, out)?;
-    out.write_all(b"\n")
-}
-
-/// Writes the lines behind so many entries.
-fn tables_to(
-    mut line: impl FnMut(LineRef<'_>) -> std::io::Result<()>,
-    entries: usize,
-    tables: &[TableData],
+/// Writes line by line; lets go of the catalog and of every entry as soon as it is written.
+fn write<E: IntoIterator<Item: Borrow<Entry>>, T: Borrow<Vec<TableData>>>(
+    out: impl Write,
+    (header, catalog): (&Header, impl Deref<Target = Catalog>),
+    entries: impl FnOnce() -> std::io::Result<E>,
+    tables: impl FnOnce() -> std::io::Result<T>,
 ) -> std::io::Result<()> {
-    tables.iter().try_for_each(|table| line(LineRef::Table(table)))?;
-    line(LineRef::End(End { entries: entries as u64, tables: tables.len() as u64 }))
+    let mut out = Limited::new(out);
+    line_to(&mut out)(LineRef::Header(header))?;
+    catalog_line::write(&catalog, &mut out)?;
+    drop(catalog);
+    out.write_all(b"\n")?;
+    let mut line = line_to(&mut out);
+    let mut end = End { entries: 0, tables: 0 };
+    for entry in entries()? {
+        line(LineRef::Entry(entry.borrow()))?;
+        end.entries += 1;
+    }
+    for table in tables()?.borrow() {
+        line(LineRef::Table(table))?;
+        end.tables += 1;
+    }
+    line(LineRef::End(end))
 }
 
 /// Writes lines but the catalog's.
