@@ -3,6 +3,9 @@
 /// One mebibyte.
 pub const MIB: u64 = 1 << 20;
 
+/// Bytes of a heap page (PostgreSQL's `BLCKSZ`). Every supported build we know uses it; with others, chunks only get another size.
+pub const HEAP_PAGE: u64 = 8 << 10;
+
 /// Default memory budget of a whole run (promise 7).
 pub const MEMORY_BUDGET: u64 = 256 * MIB;
 

@@ -6,9 +6,7 @@
 //! half, under keyed names) and kept until it is badly off, because every change of grid stores the table anew.
 
 use crate::format::manifest::GridMemory;
-
-/// PostgreSQL's usual block size; other builds only get chunks of another size.
-const BLOCK: u64 = 8192;
+use crate::limits::HEAP_PAGE;
 
 /// How far off a remembered grid may be, as a factor in either direction.
 const TOLERANCE: u64 = 4;
@@ -29,7 +27,7 @@ impl TableSize {
     /// Bytes of the table behind each heap block, at least 1.
     pub fn bytes_per_block(self) -> u64 {
         match self.blocks {
-            0 => BLOCK,
+            0 => HEAP_PAGE,
             blocks => (self.bytes / u64::from(blocks)).max(1),
         }
     }
@@ -60,7 +58,7 @@ mod tests {
     use crate::limits::CHUNK_TARGET;
 
     fn heap(blocks: u32) -> TableSize {
-        TableSize { blocks, bytes: u64::from(blocks) * BLOCK }
+        TableSize { blocks, bytes: u64::from(blocks) * HEAP_PAGE }
     }
 
     #[test]
@@ -74,7 +72,7 @@ mod tests {
 
     #[test]
     fn toast_makes_the_grid_finer() {
-        let size = TableSize { blocks: 100, bytes: 100 * BLOCK + (100 << 20) };
+        let size = TableSize { blocks: 100, bytes: 100 * HEAP_PAGE + (100 << 20) };
         assert_eq!(choose(size, CHUNK_TARGET, None).blocks, 32);
         let one_huge_value = TableSize { blocks: 1, bytes: 600 << 20 };
         assert_eq!(choose(one_huge_value, CHUNK_TARGET, None).blocks, 1);

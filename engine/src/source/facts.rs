@@ -14,6 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::error::failed;
 use crate::error::Result;
 use crate::ids::Oid;
+use crate::limits::HEAP_PAGE;
 use crate::plan::copy_format::TypeFacts;
 
 /// One table with rows of its own (ordinary or foreign; partitioned ones have none).
@@ -159,7 +160,7 @@ pub async fn sizes(client: &Client, tables: &[(&str, &str)]) -> Result<Vec<Optio
     for row in &rows {
         let position = usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or(usize::MAX);
         if let Some(size) = sizes.get_mut(position) {
-            *size = Some(row.get::<_, i64>(1).unsigned_abs().div_ceil(8192));
+            *size = Some(row.get::<_, i64>(1).unsigned_abs().div_ceil(HEAP_PAGE));
         }
     }
     Ok(sizes)

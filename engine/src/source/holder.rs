@@ -20,12 +20,10 @@ use crate::catalog::features::{NEWEST_MAJOR, OLDEST_MAJOR};
 use crate::connect::{self, CancelToken, Lane, Role, Session, pooler};
 use crate::error::{Error, Kind, Result};
 use crate::ids::ServerVersion;
+use crate::limits::HEAP_PAGE;
 
 /// From this size on, `pg_class` tells of so many relations (some ten thousand) that two sessions read the catalogs.
 const LARGE_CATALOGS: u64 = 2 << 20;
-
-/// The server counts in pages of so many bytes; a build with others only makes a guess worse.
-const PAGE: u64 = 8 << 10;
 
 /// How long small catalogs wait for a second reader. A server nearby gives one within some milliseconds; a pooler whose pool is empty
 /// lets it wait for minutes.
@@ -269,7 +267,7 @@ async fn export(lane: &mut Lane, options: &LaneOptions) -> Result<Exported> {
             encoding,
             backend,
             large_catalogs: number(size) >= LARGE_CATALOGS,
-            bytes: number(pages).saturating_mul(PAGE),
+            bytes: number(pages).saturating_mul(HEAP_PAGE),
         }),
         _ => Err(Error::new(Kind::Source, "the server answered a query without a row")),
     }

@@ -1,12 +1,13 @@
 //! The statements around reading a piece of a loaded table back on a connection that writes otherwise.
 
 use super::copy_in::NO_ENCODING;
+use crate::limits::HEAP_PAGE;
 use crate::sql;
 
-/// Blocks a table has, in pages of 8192 bytes.
+/// Pages a table has.
 pub fn blocks(schema: &str, name: &str) -> String {
     let name = sql::quote_literal(&sql::qualified(Some(schema), name));
-    format!("SELECT pg_catalog.pg_relation_size({name}::pg_catalog.regclass) / 8192")
+    format!("SELECT pg_catalog.pg_relation_size({name}::pg_catalog.regclass) / {HEAP_PAGE}")
 }
 
 /// Begins to read. Everything it sets ends with the transaction.

@@ -13,6 +13,7 @@ use crate::format::CopyFormat;
 use crate::format::contents::DataKind;
 use crate::format::manifest::GridMemory;
 use crate::ids::{Oid, TableTag};
+use crate::limits::HEAP_PAGE;
 use crate::plan::copy_format::{self, Chosen, TypeFacts};
 use crate::plan::dump_plan::{DumpPlan, PlannedTable, Span};
 use crate::plan::grid::{self, TableSize};
@@ -26,9 +27,6 @@ use crate::source::holder::Holder;
 use crate::source::large_objects;
 use crate::source::locks;
 use crate::source::reader::CatalogReader;
-
-/// Heap page size that ctids count in; every supported build we know uses it, and facts are in bytes anyway.
-const BLOCK: u64 = 8192;
 
 /// Tables one warning names.
 const NAMED: usize = 50;
@@ -161,7 +159,7 @@ impl Survey<'_> {
     ) -> (PlannedTable, Vec<Span>) {
         let bytes = table.heap_bytes + table.toast_bytes;
         let tag = (self.tag)(&table.schema, &table.name);
-        let blocks = u32::try_from(table.heap_bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
+        let blocks = u32::try_from(table.heap_bytes.div_ceil(HEAP_PAGE)).unwrap_or(u32::MAX);
         let splittable = table.heap && table.kind == 'r' && condition.is_none();
         let remembered = self.grids.get(&tag).copied();
         let (spans, memory) = if splittable {
